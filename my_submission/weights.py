@@ -1,0 +1,292 @@
+"""Which weight files each system needs, where they lie and whether they are the right ones.
+
+``models/manifest.toml`` is the list; :mod:`my_submission.fetch` gets the files. Weights that are
+missing are an error, never random numbers. A folder that the user names is used as it is: its
+hashes are checked when its files are fetched and by :func:`verify`, not when they are used.
+"""
+
+import hashlib
+import os
+import re
+import shlex
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from my_submission.errors import DemixError
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+MANIFEST = MODELS / "manifest.toml"
+
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_LFS_REASON = "a Git LFS pointer, not the weights: run `git lfs pull`"
+_TEXT_KEYS = frozenset({"sha256", "url", "zip_member", "by_hand", "licence"})
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One file of one system, as the manifest lists it.
+
+    ``sha256`` is in lower case: 64 hex digits, a prefix of 8 or more where only that is published,
+    or empty where nothing is. ``zip_member`` is the file's base name in the archive at ``url``.
+    """
+
+    system: str
+    file: str
+    bytes: int | None
+    sha256: str
+    url: str | None
+    zip_member: str | None
+    by_hand: str | None
+    licence: str
+
+    @property
+    def source(self) -> str:
+        """Where the file comes from, for people: an address, "by hand: ..." or the repository."""
+        if self.by_hand is not None:
+            return f"by hand: {self.by_hand}"
+        return self.url or "in the repository"
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """Whether the file at ``path`` is what the manifest lists.
+
+    ``reason`` says why not, or what could not be checked.
+    """
+
+    weight: WeightFile
+    path: Path
+    state: Literal["ok", "missing", "wrong"]
+    reason: str = ""
+
+
+def load_manifest(path: Path | None = None) -> dict[str, tuple[WeightFile, ...]]:
+    """Read the list of weight files, by system, in the order of the file (default ``MANIFEST``).
+
+    Raises:
+        DemixError: There is no manifest, or it is not TOML, or an entry makes no sense.
+    """
+    path = path or MANIFEST
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DemixError(f"cannot read the list of weights {path}: {error}") from error
+    try:
+        return {system: _weight_files(system, files) for system, files in tables.items()}
+    except ValueError as error:
+        raise DemixError(f"the list of weights {path} is wrong at {error}") from error
+
+
+def _weight_files(system: str, tables: object) -> tuple[WeightFile, ...]:
+    if not isinstance(tables, dict):
+        raise ValueError(f"{system}: it must be tables named by files")
+    return tuple(_weight_file(system, file, table) for file, table in tables.items())
+
+
+def _weight_file(system: str, file: str, table: object) -> WeightFile:
+    entry = f"[{system}.{file}]"
+    if not isinstance(table, dict) or Path(file).name != file:
+        raise ValueError(f"{entry}: it must be a table named by a file name")
+    unknown = table.keys() - _TEXT_KEYS - {"bytes"}
+    mistyped = [key for key in _TEXT_KEYS & table.keys() if not isinstance(table[key], str)]
+    size = table.get("bytes")
+    if unknown or mistyped or not isinstance(size, int | None) or not table.get("licence"):
+        raise ValueError(f"{entry}: unknown, mistyped or missing keys, or no licence")
+    sha256 = table.get("sha256", "").lower()
+    if sha256 and not re.fullmatch(r"[0-9a-f]{8,64}", sha256):
+        raise ValueError(f"{entry}: sha256 {sha256!r} is not 8 to 64 hex digits")
+    url, by_hand, zip_member = (table.get(key) for key in ("url", "by_hand", "zip_member"))
+    if url is not None and (by_hand is not None or not sha256):
+        raise ValueError(f"{entry}: a url needs a sha256 and excludes by_hand")
+    if zip_member is not None and url is None:
+        raise ValueError(f"{entry}: zip_member needs a url")
+    return WeightFile(system, file, size, sha256, url, zip_member, by_hand, table["licence"])
+
+
+def weight_files(system: str, manifest: Path | None = None) -> tuple[WeightFile, ...]:
+    """Give the files of one system.
+
+    Raises:
+        DemixError: The manifest has no such system.
+    """
+    listed = load_manifest(manifest)
+    if system not in listed:
+        raise DemixError(f"no weights are listed for {system!r}: choose from {', '.join(listed)}")
+    return listed[system]
+
+
+def models_folder(models: Path | None = None) -> Path:
+    """Give the folder with one folder per system: ``models``, else DEMIX_MODELS, else our own."""
+    if models is not None:
+        return models.expanduser()
+    named = os.environ.get("DEMIX_MODELS")
+    return Path(named).expanduser() if named else MODELS
+
+
+def fetch_command(system: str, models: Path | None = None) -> str:
+    """Give the command line that fetches a system's weights into ``models``."""
+    where = "" if models is None else f" --models {shlex.quote(str(models))}"
+    return f"demix weights fetch {system}{where}"
+
+
+def system_folder(system: str, models: Path | None = None, *, manifest: Path | None = None) -> Path:
+    """Give the folder that holds all files of ``system``; their hashes are not looked at.
+
+    Raises:
+        DemixError: Files are missing, or are Git LFS pointers instead of weights.
+    """
+    folder = models_folder(models) / system
+    files = weight_files(system, manifest)
+    with _reading(folder):
+        missing = [weight.file for weight in files if not (folder / weight.file).is_file()]
+    if missing:
+        raise DemixError(
+            f"weights of {system} are missing in {folder}: {', '.join(missing)}; "
+            f"run `{fetch_command(system, models)}`"
+        )
+    for weight in files:
+        if _is_lfs_pointer(folder / weight.file):
+            raise DemixError(f"{folder / weight.file} is {_LFS_REASON}")
+    return folder
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DemixError(f"cannot read {error.filename or path}: {error.strerror}") from error
+
+
+def _is_lfs_pointer(path: Path) -> bool:
+    with _reading(path), path.open("rb") as file:
+        return file.read(len(_LFS_POINTER)) == _LFS_POINTER
+
+
+def sha256_of(path: Path) -> str:
+    """Give the SHA-256 of a file in lower-case hex, read as a stream.
+
+    Raises:
+        DemixError: The file cannot be read.
+    """
+    with _reading(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _with_hash(digest: str, weights: Iterable[WeightFile]) -> list[WeightFile]:
+    return [w for w in weights if w.sha256 and digest.startswith(w.sha256)]
+
+
+def what_is_wrong(
+    path: Path, weight: WeightFile, listed: Mapping[str, Iterable[WeightFile]]
+) -> str:
+    """Say why the file at ``path`` is not ``weight``; an empty string if it is.
+
+    ``listed`` is the manifest: where the file is another entry's, that entry is named.
+
+    Raises:
+        DemixError: The file cannot be read.
+    """
+    if _is_lfs_pointer(path):
+        return _LFS_REASON
+    size = path.stat().st_size
+    right_size = weight.bytes in (None, size)
+    if right_size and not weight.sha256:
+        return ""
+    digest = sha256_of(path)
+    if right_size and digest.startswith(weight.sha256):
+        return ""
+    for other in _with_hash(digest, (w for files in listed.values() for w in files)):
+        if other != weight:
+            return f"this is {other.system}'s {other.file}"
+    if not right_size:
+        return f"it has {size} bytes instead of {weight.bytes}"
+    return f"its SHA-256 is {digest} instead of {weight.sha256}"
+
+
+def verify(
+    system: str, models: Path | None = None, *, manifest: Path | None = None
+) -> list[FileStatus]:
+    """Compare every file of a system with the manifest's size and hash.
+
+    Raises:
+        DemixError: The manifest has no such system, or a file cannot be read.
+    """
+    folder = models_folder(models) / system
+    listed = load_manifest(manifest)
+    statuses = []
+    for weight in weight_files(system, manifest):
+        path = folder / weight.file
+        with _reading(path):
+            there, is_file = path.exists(), path.is_file()
+        if not there:
+            statuses.append(FileStatus(weight, path, "missing", f"from {weight.source}"))
+        elif not is_file:
+            statuses.append(FileStatus(weight, path, "wrong", "it is not a file"))
+        elif wrong := what_is_wrong(path, weight, listed):
+            statuses.append(FileStatus(weight, path, "wrong", wrong))
+        else:
+            unchecked = "" if weight.sha256 else "no hash is listed to check it against"
+            statuses.append(FileStatus(weight, path, "ok", unchecked))
+    return statuses
+
+
+def refuse_foreign(path: Path, system: str, *, manifest: Path | None = None) -> None:
+    """Refuse published weights that lie in the place of others, such as B's drums in A's folder.
+
+    Files that the manifest does not know (a user's own networks) pass.
+
+    Raises:
+        DemixError: The file is another system's, or another file of this one.
+    """
+    listed = [weight for files in load_manifest(manifest).values() for weight in files]
+    with _reading(path):
+        size = path.stat().st_size
+    # Hashing is spared where the size alone shows that the file is nobody's.
+    candidates = [w for w in listed if w.sha256 and w.bytes in (None, size)]
+    same = _with_hash(sha256_of(path), candidates) if candidates else []
+    if same and not any((w.system, w.file) == (system, path.name) for w in same):
+        raise DemixError(
+            f"{path} is {same[0].system}'s {same[0].file}, not {system}'s {path.name}: put the "
+            f"right file there, or run `demix weights fetch {system}`"
+        )
+
+
+def update_manifest(system: str, folder: Path, manifest: Path | None = None) -> None:
+    """Write the sizes and hashes of the files in ``folder`` into the manifest, comments kept.
+
+    For weights that this repository makes itself, after they were made anew.
+
+    Raises:
+        DemixError: A file of the system is missing, or the manifest cannot be rewritten.
+    """
+    manifest = manifest or MANIFEST
+    facts = {}
+    for weight in weight_files(system, manifest):
+        path = folder / weight.file
+        digest = sha256_of(path)
+        header = f'[{system}."{weight.file}"]'
+        facts[header] = [f"bytes = {path.stat().st_size}", f'sha256 = "{digest}"']
+    lines: list[str] = []
+    in_system = False
+    for line in manifest.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            in_system = line in facts
+            lines += [line, *facts.pop(line, [])]
+        elif not (in_system and re.match(r"(bytes|sha256)\s*=", line)):
+            lines.append(line)
+    if facts:
+        raise DemixError(f"{manifest} has no line {next(iter(facts))}: write it in this form")
+    part = manifest.with_name(f".{manifest.name}.part")
+    try:
+        try:
+            part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            part.replace(manifest)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise DemixError(f"cannot write {manifest}: {error.strerror}") from error

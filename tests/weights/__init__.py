@@ -1,0 +1,1 @@
+"""Tests of the list of weights, and of fetching them."""
