@@ -1,0 +1,246 @@
+"""The commands `demix evaluate` and `demix score`."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import soundfile
+import typer
+from typer.testing import CliRunner, Result
+
+from evaluator.commands import register
+from evaluator.sound import STEMS
+from my_submission.errors import DemixError
+from tests.song_folders import write_song, write_wav
+
+
+class FakeSeparator:
+    """Gives a quarter of the mixture as every stem; refuses songs whose name says so."""
+
+    made: ClassVar[list[tuple[str, dict[str, Any]]]]
+    separated: ClassVar[list[str]]
+
+    def __init__(self, system: str, **options: Any) -> None:
+        if system == "none_such":
+            raise DemixError("none_such is no system")
+        options.pop("say")
+        self.made.append((system, options))
+
+    def separate_to_files(
+        self,
+        path: Path,
+        paths: Mapping[str, Path],
+        *,
+        progress: Callable[[int, int], None],
+        say: Callable[[str], None],
+    ) -> None:
+        say(f"reading [{path.parent.name}]")
+        if "broken" in path.parent.name:
+            raise DemixError(f"{path} is broken")
+        mixture, rate = soundfile.read(path)
+        progress(len(mixture), len(mixture))
+        for stem_path in paths.values():
+            write_wav(stem_path, mixture / 4, rate)
+        self.separated.append(path.parent.name)
+
+
+@pytest.fixture(autouse=True)
+def separator(monkeypatch: pytest.MonkeyPatch) -> type[FakeSeparator]:
+    """Put the fake in the separator's place."""
+    monkeypatch.delenv("DEMIX_MODELS", raising=False)
+    monkeypatch.setattr(FakeSeparator, "made", [], raising=False)
+    monkeypatch.setattr(FakeSeparator, "separated", [], raising=False)
+    monkeypatch.setattr("my_submission.separator.Separator", FakeSeparator)
+    return FakeSeparator
+
+
+@pytest.fixture
+def data(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """Give a folder of two songs."""
+    for name in ("b", "a"):
+        write_song(tmp_path / "data" / name, rng)
+    return tmp_path / "data"
+
+
+def invoke(*arguments: str | Path) -> Result:
+    app = typer.Typer()
+    register(app)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def quarter_as_estimates(data: Path, estimates: Path) -> None:
+    for mixture in data.glob("*/mixture.wav"):
+        for stem in STEMS:
+            write_wav(
+                estimates / mixture.parent.name / f"{stem}.wav", soundfile.read(mixture)[0] / 4
+            )
+
+
+def test_evaluate_separates_and_scores(
+    tmp_path: Path, data: Path, separator: type[FakeSeparator]
+) -> None:
+    result = invoke("evaluate", data, "-n", "mine", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert separator.made == [("mine", {"models": None, "device": "auto", "precision": "exact"})]
+    assert separator.separated == ["a", "b"]
+    for song in ("a", "b"):
+        stems = {path.name for path in (tmp_path / "out" / "mine" / song).iterdir()}
+        assert stems == {f"{stem}.wav" for stem in STEMS}
+    scores = json.loads((tmp_path / "out" / "mine" / "scores.json").read_text())
+    assert list(scores["songs"]) == ["a", "b"]
+    assert scores["mean"] == pytest.approx(scores["quarter_of_mixture"])
+    assert "mean of 2 songs" in result.stdout
+    assert "reading [a]" in result.stderr
+
+
+def test_evaluate_passes_its_options_on(
+    tmp_path: Path, data: Path, separator: type[FakeSeparator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--name", "mine", "--device", "cpu", "--models", "m", "--precision", "fast"]
+    assert invoke("evaluate", data, *options).exit_code == 0
+    expected = {"models": Path("m"), "device": "cpu", "precision": "fast"}
+    assert separator.made == [("mine", expected)]
+    assert (tmp_path / "separated" / "mine" / "scores.json").is_file()
+
+
+def test_evaluate_goes_on_after_a_song_that_fails(
+    tmp_path: Path, data: Path, rng: np.random.Generator, separator: type[FakeSeparator]
+) -> None:
+    write_song(data / "a broken one", rng)
+    write_song(data / "a silent one", rng)
+    (data / "a silent one" / "drums.wav").unlink()
+    result = invoke("evaluate", data, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert separator.separated == ["a", "b"]
+    assert f"error: {data / 'a broken one' / 'mixture.wav'} is broken\n" in result.stderr
+    assert "a silent one holds no drums.wav or drums.flac\n" in result.stderr
+    assert "failed: a broken one, a silent one\n" in result.stderr
+    scores = json.loads((tmp_path / "out" / "starter" / "scores.json").read_text())
+    assert list(scores["songs"]) == ["a", "b"]
+
+
+def test_evaluate_without_any_good_song(
+    tmp_path: Path, data: Path, rng: np.random.Generator
+) -> None:
+    write_song(tmp_path / "bad" / "broken", rng)
+    result = invoke("evaluate", tmp_path / "bad", "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert not (tmp_path / "out").exists()
+    assert result.stdout == ""
+    assert data.is_dir()
+
+
+def test_evaluate_skips_what_is_there(
+    tmp_path: Path, data: Path, separator: type[FakeSeparator]
+) -> None:
+    arguments = ("evaluate", data, "-o", tmp_path / "out", "--skip-existing")
+    assert invoke(*arguments).exit_code == 0
+    (tmp_path / "out" / "starter" / "b" / "vocals.wav").unlink()
+    first = (tmp_path / "out" / "starter" / "scores.json").read_bytes()
+    assert invoke(*arguments).exit_code == 0
+    assert separator.separated == ["a", "b", "b"]
+    assert (tmp_path / "out" / "starter" / "scores.json").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("data", "-n", "none_such"), "none_such is no system"),
+        (("none",), "none does not exist"),
+        (("empty",), "empty holds no songs"),
+        (("data", "-o", ".", "-n", "data"), "holds the references"),
+    ],
+)
+def test_evaluate_refuses(
+    tmp_path: Path,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    complaint: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    result = invoke("evaluate", *arguments)
+    assert isinstance(result.exception, DemixError)
+    assert complaint in str(result.exception)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "empty"]
+    assert data.is_dir()
+
+
+def test_score(tmp_path: Path, data: Path) -> None:
+    quarter_as_estimates(data, tmp_path / "estimates")
+    result = invoke("score", data, tmp_path / "estimates", "--json", tmp_path / "s.json")
+    assert result.exit_code == 0, result.output
+    assert "mean of 2 songs" in result.stdout
+    scores = json.loads((tmp_path / "s.json").read_text())
+    assert scores["mean"] == pytest.approx(scores["quarter_of_mixture"])
+
+
+def test_score_keeps_no_file_unless_told(tmp_path: Path, data: Path) -> None:
+    quarter_as_estimates(data, tmp_path / "estimates")
+    before = sorted(tmp_path.rglob("*"))
+    assert invoke("score", data, tmp_path / "estimates").exit_code == 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_score_goes_on_after_songs_that_cannot_be_scored(
+    tmp_path: Path, data: Path, rng: np.random.Generator
+) -> None:
+    write_song(data / "c", rng)
+    quarter_as_estimates(data, tmp_path / "estimates")
+    for path in (tmp_path / "estimates" / "a").iterdir():
+        path.unlink()
+    (tmp_path / "estimates" / "a").rmdir()
+    write_wav(tmp_path / "estimates" / "b" / "drums.wav", np.zeros((999, 2)))
+    result = invoke("score", data, tmp_path / "estimates")
+    assert result.exit_code == 1
+    assert "estimates holds no estimates of a\n" in result.stderr
+    assert "drums.wav has 999 samples" in result.stderr
+    assert "mean of 1 song " in result.stdout
+
+
+def test_score_without_any_score(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "estimates" / "a").mkdir(parents=True)
+    result = invoke("score", data, tmp_path / "estimates")
+    assert result.exit_code == 1
+    assert "a holds no bass.wav or bass.flac or bass.mp3\n" in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("references", "estimates", "complaint"),
+    [
+        ("data", "none", "none does not exist"),
+        ("none", "data", "none does not exist"),
+        ("empty", "data", "empty holds no references"),
+        ("data", "empty", "empty holds no estimates of a, b"),
+    ],
+)
+def test_score_refuses(
+    tmp_path: Path, data: Path, references: str, estimates: str, complaint: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    result = invoke("score", tmp_path / references, tmp_path / estimates)
+    assert isinstance(result.exception, DemixError)
+    assert complaint in str(result.exception)
+    assert data.is_dir()
+
+
+def test_score_refuses_a_json_file_that_cannot_be_written(tmp_path: Path, data: Path) -> None:
+    result = invoke("score", data, data, "--json", tmp_path)
+    assert isinstance(result.exception, DemixError)
+    assert "cannot be written" in str(result.exception)
+
+
+def test_evaluate_with_real_networks(
+    tmp_path: Path, data: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    result = invoke("evaluate", data, "--models", models, "-d", "cpu", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    info = soundfile.info(tmp_path / "out" / "starter" / "a" / "vocals.wav")
+    assert (info.frames, info.subtype) == (1000, "FLOAT")
