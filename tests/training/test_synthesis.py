@@ -1,0 +1,221 @@
+"""Songs with exact stems: the same from the same seed, never clipping, whole or not at all."""
+
+import dataclasses
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+from numpy.random import Generator
+
+from my_submission.errors import DemixError
+from my_submission.stems import SAMPLE_RATE, STEMS, Audio, Stem
+from training.synthesis import catalogue
+from training.synthesis.__main__ import main
+from training.synthesis.catalogue import FONTS, KITS, VOICES, Split, fonts, kits, voices
+from training.synthesis.notes import Note
+from training.synthesis.singing import Manner, Throat, reshape, sing
+from training.synthesis.song import SongRequest, make_song, mix, quantise, write_song
+from training.synthesis.voices import Phrase, bank_path, build_bank, load_voice
+from training.synthesis.world import analyse
+
+SECONDS = 2.0
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a small voice bank of the held-out voices; skip where Debian's packages are absent."""
+    if importlib.util.find_spec("pyworld") is None:
+        pytest.skip("pyworld is not installed: pip install 'demix[synthesis]'")
+    try:
+        catalogue.require("held_out")
+    except DemixError as error:
+        pytest.skip(str(error))
+    folder = tmp_path_factory.mktemp("voice bank")
+    build_bank(voices("held_out"), folder, print, phrases=1)
+    return folder
+
+
+def request(index: int = 0, *, full: bool = True) -> SongRequest:
+    """Ask for a very short held-out song."""
+    return SongRequest(7, index, "held_out", SECONDS, SECONDS, full)
+
+
+def read(path: Path) -> npt.NDArray[np.int32]:
+    """Read the 16-bit samples of a file as `[2, samples]`."""
+    samples, rate = soundfile.read(path, dtype="int16", always_2d=True)
+    assert rate == SAMPLE_RATE
+    return np.asarray(samples.T, np.int32)
+
+
+class TestCatalogue:
+    """What songs are made of."""
+
+    def test_splits_share_nothing(self) -> None:
+        train: Split = "train"
+        held_out: Split = "held_out"
+        assert not {f.path for f in fonts(train)} & {f.path for f in fonts(held_out)}
+        assert not {k.path for k in kits(train)} & {k.path for k in kits(held_out)}
+        assert not {v.speaker for v in voices(train)} & {v.speaker for v in voices(held_out)}
+        assert len(kits(held_out)) == 4 and len(voices(held_out)) == 3
+
+    def test_names_are_unique(self) -> None:
+        for entries in (FONTS, KITS, VOICES):
+            assert len({entry.name for entry in entries}) == len(entries)
+
+    def test_missing_packages_are_named_in_one_line(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        lost = [dataclasses.replace(font, path=tmp_path / "absent.sf2") for font in FONTS]
+        monkeypatch.setattr(catalogue, "FONTS", tuple(lost))
+        monkeypatch.setattr("shutil.which", lambda _: None)
+        with pytest.raises(DemixError) as caught:
+            catalogue.require("train")
+        line = str(caught.value)
+        assert "\n" not in line and "apt-get install" in line
+        assert all(name in line for name in ("fluid-soundfont-gm", "flite", "festival"))
+        assert "csound-soundfont" not in line  # belongs to the other split
+
+
+class TestSong:
+    """Whole songs, and the command that makes many."""
+
+    def test_same_request_gives_the_same_song_whatever_came_before(self, cache: Path) -> None:
+        first, metadata = make_song(request(0), cache)
+        make_song(request(1), cache)
+        again, metadata_again = make_song(request(0), cache)
+        assert metadata == metadata_again
+        for stem in STEMS:
+            np.testing.assert_array_equal(first[stem], again[stem])
+
+    def test_songs_and_processes_do_not_matter_to_each_other(
+        self, cache: Path, tmp_path: Path
+    ) -> None:
+        options = ["--seed", "7", "--split", "held_out", "--seconds", "2", "--full"]
+        options += ["--cache", str(cache), "--mixture"]
+        assert main([str(tmp_path), "--songs", "2", "-j", "2", *options]) == 0
+        folder = tmp_path / request(1).name
+        samples, _ = make_song(request(1), cache)
+        for stem in STEMS:
+            np.testing.assert_array_equal(read(folder / f"{stem}.flac"), samples[stem])
+        total = np.sum(list(samples.values()), axis=0)
+        np.testing.assert_array_equal(read(folder / "mixture.flac"), total)
+        metadata = json.loads((folder / "metadata.json").read_text())
+        assert set(metadata["fonts"]) <= {font.name for font in fonts("held_out")}
+        assert set(metadata["kits"]) <= {kit.name for kit in kits("held_out")}
+        assert metadata["voices"]
+
+    def test_all_stems_sound_and_none_clips(self, cache: Path) -> None:
+        samples, _ = make_song(request(2), cache)
+        total = np.sum(list(samples.values()), axis=0)
+        for audio in (total, *samples.values()):
+            assert audio.shape == (2, int(SECONDS * SAMPLE_RATE))
+            assert 100 < np.abs(audio).max() <= 32767
+
+    def test_song_that_is_there_stays(self, cache: Path, tmp_path: Path) -> None:
+        folder = tmp_path / request().name
+        folder.mkdir()
+        assert write_song(request(), tmp_path, cache) == 0
+        assert list(tmp_path.rglob("*")) == [folder]
+
+    def test_failure_leaves_nothing(
+        self, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise OSError("disk full")
+
+        monkeypatch.setattr(soundfile, "write", fail)
+        with pytest.raises(OSError, match="disk full"):
+            write_song(request(), tmp_path, cache)
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize(
+        "options", [["--seconds", "9-3"], ["-j", "0"]], ids=["seconds", "processes"]
+    )
+    def test_command_says_what_is_wrong_in_one_line(
+        self, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main([str(tmp_path / "out"), "--songs", "1", *options]) == 1
+        assert len(capsys.readouterr().err.splitlines()) == 1
+        assert not (tmp_path / "out").exists()
+
+    def test_command_says_that_the_folder_is_a_file(
+        self, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out = tmp_path / "out"
+        out.touch()
+        options = ["--songs", "1", "--split", "held_out", "--cache", str(cache)]
+        assert main([str(out), *options]) == 1
+        assert str(out) in capsys.readouterr().err
+
+
+class TestMix:
+    """Balance, limiter and rounding."""
+
+    @pytest.fixture
+    def stems(self, rng: Generator) -> dict[Stem, Audio]:
+        noise = rng.normal(0, 0.5, (4, 2, SAMPLE_RATE)).astype(np.float32)
+        noise[1, :, : SAMPLE_RATE // 2] = 0
+        noise[3] = 0
+        return dict(zip(STEMS, noise, strict=True))
+
+    def test_all_stems_share_one_gain_curve(self, stems: dict[Stem, Audio], rng: Generator) -> None:
+        mixed = mix(stems, rng)
+        bass, other = (mixed[stem] / stems[stem] for stem in ("bass", "other"))
+        share = bass / other
+        np.testing.assert_allclose(share, np.median(share), rtol=1e-3)
+        assert not mixed["vocals"].any()
+
+    @pytest.mark.parametrize("gain", [0.0, 0.01, 1.0, 100.0])
+    def test_sum_never_clips(self, stems: dict[Stem, Audio], gain: float) -> None:
+        samples = quantise({stem: audio * np.float32(gain) for stem, audio in stems.items()})
+        total = np.sum(list(samples.values()), axis=0)
+        assert max(np.abs(audio).max() for audio in (total, *samples.values())) <= 32767
+
+    def test_cancelling_stems_do_not_clip_either(self, stems: dict[Stem, Audio]) -> None:
+        opposed: dict[Stem, Audio] = {
+            **stems,
+            "bass": 9 * stems["other"],
+            "other": -9 * stems["other"],
+        }
+        samples = quantise(opposed)
+        assert max(np.abs(audio).max() for audio in samples.values()) <= 32767
+
+
+class TestVoices:
+    """Speech and what is sung from it."""
+
+    @pytest.fixture
+    def phrase(self, cache: Path) -> Phrase:
+        return load_voice(bank_path(cache, "flite_rms"))[0]
+
+    def test_phrases_have_words(self, cache: Path) -> None:
+        for voice in voices("held_out"):
+            for phrase in load_voice(bank_path(cache, voice.name)):
+                kinds = [phone.kind for phone in phrase.phones]
+                assert kinds.count("vowel") >= 4 and "consonant" in kinds
+                assert phrase.phones[-1].end <= (len(phrase.analysis.f0) + 1) * 0.005
+
+    def test_bank_that_is_there_stays(self, cache: Path) -> None:
+        said: list[str] = []
+        build_bank(voices("held_out"), cache, said.append)
+        assert not said
+
+    def test_singer_is_in_tune(self, phrase: Phrase, rng: Generator) -> None:
+        manner = Manner(0.0, 5.0, portamento=0.02, drift_cents=0.0, breath=0.0)
+        notes = [Note(0.25 + 0.8 * n, 0.75, pitch, 100) for n, pitch in enumerate((50, 53, 48))]
+        shaped = reshape(phrase, Throat(1.0, 0.0))
+        sound = sing(phrase, shaped, notes, manner, rng)
+        assert sound is not None and np.isfinite(sound).all()
+        f0 = analyse(sound.astype(np.float64), SAMPLE_RATE).f0
+        for note in notes:
+            sung = f0[int((note.start + 0.25) / 0.005) : int((note.start + 0.5) / 0.005)]
+            cents = 1200 * np.log2(np.median(sung[sung > 0]) / 440) - 100 * (note.pitch - 69)
+            assert abs(cents) < 15
+
+    def test_nothing_is_sung_without_notes(self, phrase: Phrase, rng: Generator) -> None:
+        manner = Manner(30.0, 5.0, portamento=0.02, drift_cents=5.0, breath=0.3)
+        assert sing(phrase, reshape(phrase, Throat(1.1, 1.0)), [], manner, rng) is None

@@ -1,0 +1,179 @@
+"""The vocal part: melodies, singers, doublings and backings."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from numpy.random import Generator, default_rng
+
+from my_submission.stems import SAMPLE_RATE, Audio
+
+from .catalogue import Split, Voice, voices
+from .composition import Plan
+from .draw import chance, pick, uniform, weighted
+from .effects import filtered, high_pass, low_pass, peak
+from .notes import Note
+from .singing import Manner, Throat, reshape, sing
+from .voices import Phrase, bank_path, load_voice
+from .world import Analysis
+
+BREATH_LENGTH = 0.35  # seconds
+LEAD_IN = 0.25  # seconds before the first note of a phrase, for its consonants
+GRIDS = ((0.5, 0.5, 1.0), (0.5, 0.5, 0.5, 1.0, 1.5), (1.0, 1.0, 2.0, 0.5), (0.25, 0.5, 0.5, 1.0))
+RAP_GRID = (0.25, 0.25, 0.5)
+
+
+@dataclass(frozen=True)
+class Singer:
+    """A voice with a throat and a manner of its own, and words to sing."""
+
+    name: str
+    style: str
+    centre: float
+    manner: Manner
+    audible_breath: float  # dB relative to the voice
+    words: tuple[tuple[Phrase, Analysis], ...]
+
+
+@dataclass(frozen=True)
+class Melody:
+    """A phrase's melody: beats from its beginning, lengths in beats, degrees of the scale."""
+
+    steps: tuple[tuple[float, float, int], ...]
+
+
+def vocal_part(plan: Plan, split: Split, cache: Path, rng: Generator) -> tuple[Audio, list[str]]:
+    """Sing the vocals of a song.
+
+    Args:
+        plan: The song.
+        split: Whose voices sing.
+        cache: Folder of the voice bank.
+        rng: Draws everything.
+
+    Returns:
+        float32 `[2, samples]`, and the singers' names.
+    """
+    count = weighted(rng, {1: 0.8, 2: 0.2})
+    singers = [_singer(pick(rng, voices(split)), cache, rng) for _ in range(count)]
+    audio = np.zeros((2, plan.num_samples), np.float32)
+    melodies: dict[tuple[int, int], Melody] = {}
+    doubled, backed = chance(rng, 0.4), chance(rng, 0.35)
+    for section in plan.playing("vocals"):
+        bar = section.first_bar
+        while bar < section.bars.stop:
+            num_bars = min(2 if plan.bpm > 70 else 1, section.bars.stop - bar)
+            singer = singers[(bar // 4) % len(singers)]
+            key = (section.kind, (bar - section.first_bar) % 4)
+            if key not in melodies or chance(rng, 0.25):
+                seed = int(rng.integers(2**31))
+                melodies[key] = _melody(plan, singer.style, num_bars, default_rng(seed))
+            melody = melodies[key]
+            _perform(audio, plan, singer, melody, bar, rng)
+            if doubled:
+                _perform(audio, plan, singer, melody, bar, rng, gain_db=-7, pan=0.6)
+            if backed and section.kind % 2 == 0:
+                third = Melody(tuple((beat, length, d + 2) for beat, length, d in melody.steps))
+                _perform(audio, plan, singers[-1], third, bar, rng, gain_db=-8, pan=-0.6)
+            bar += num_bars
+    return audio, [f"{singer.name}:{singer.style}" for singer in singers]
+
+
+def _singer(voice: Voice, cache: Path, rng: Generator) -> Singer:
+    phrases = load_voice(bank_path(cache, voice.name))
+    throat = Throat(math.exp(rng.normal(0, 0.09)), uniform(rng, 0, 3))
+    spoken = np.concatenate([phrase.analysis.f0[phrase.analysis.f0 > 0] for phrase in phrases])
+    # People sing above the pitch they speak at, and a shorter throat sings higher.
+    centre = 69 + 12 * math.log2(float(np.median(spoken)) / 440)
+    centre += uniform(rng, 5, 10) + 6 * math.log2(throat.formant)
+    style = weighted(rng, {"sung": 0.78, "tuned": 0.12, "rap": 0.1})
+    manner = Manner(
+        vibrato_cents=uniform(rng, 10, 55) if style == "sung" else 0.0,
+        vibrato_hz=uniform(rng, 4.5, 6.8),
+        portamento={"sung": uniform(rng, 0.04, 0.09), "tuned": 0.012, "rap": 0.12}[style],
+        drift_cents={"sung": 10.0, "tuned": 0.0, "rap": 60.0}[style],
+        breath=uniform(rng, 0.1, 0.5) if chance(rng, 0.35) else 0.0,
+    )
+    chosen = rng.permutation(len(phrases))[:6]
+    words = tuple((phrases[index], reshape(phrases[index], throat)) for index in chosen)
+    return Singer(
+        voice.name, style, min(max(centre, 46), 70), manner, uniform(rng, -45, -18), words
+    )
+
+
+def _melody(plan: Plan, style: str, num_bars: int, rng: Generator) -> Melody:
+    beats = num_bars * plan.beats_per_bar
+    grid = RAP_GRID if style == "rap" else pick(rng, GRIDS)
+    speed = 2.0 if plan.bpm > 150 else 0.75 if plan.bpm < 75 and style != "rap" else 1.0
+    beat, end = pick(rng, (0.0, 0.0, 0.5, 1.0)), beats - pick(rng, (0.5, 1.0, 1.0, 2.0))
+    degree = pick(rng, (0, 2, 4))
+    moves = (-1, 0, 0, 0, 1) if style == "rap" else (-2, -1, -1, 0, 0, 1, 1, 2)
+    steps: list[tuple[float, float, int]] = []
+    while beat < end or not steps:
+        length = pick(rng, grid) * speed
+        if chance(rng, 0.93) or not steps:
+            steps.append((beat, length * uniform(rng, 0.85, 1), degree))
+        beat += length
+        degree = min(max(degree + pick(rng, moves), -4), 7)
+    last_beat, length, degree = steps[-1]
+    held = min(beats - 0.25 - last_beat, pick(rng, (1.0, 2.0, 3.0)))
+    steps[-1] = (last_beat, max(length, held), degree)
+    return Melody(tuple(steps))
+
+
+def _perform(
+    audio: Audio,
+    plan: Plan,
+    singer: Singer,
+    melody: Melody,
+    bar: int,
+    rng: Generator,
+    *,
+    gain_db: float = 0.0,
+    pan: float = 0.0,
+) -> None:
+    """Sing a melody into the part, from a bar on."""
+    root = plan.pitch(0)
+    root += 12 * round((singer.centre - root) / 12)
+    shift = root - plan.pitch(0) + plan.tuning
+    notes = [
+        Note(
+            max(LEAD_IN / 2, LEAD_IN + beat * plan.beat + float(rng.normal(0, 0.01))),
+            max(0.06, length * plan.beat),
+            plan.pitch(degree) + shift,
+            100,
+        )
+        for beat, length, degree in melody.steps
+    ]
+    phrase, shaped = pick(rng, singer.words)
+    sound = sing(phrase, shaped, notes, singer.manner, rng)
+    if sound is None:
+        return
+    rms = math.sqrt(float((sound**2).mean())) + 1e-9
+    if chance(rng, 0.6):
+        inhaled = _inhale(rng) * np.float32(rms * 10 ** (singer.audible_breath / 20))
+        lead = max(0, len(inhaled) - int(notes[0].start * SAMPLE_RATE))
+        sound = np.pad(sound, (lead, 0))
+        sound[: len(inhaled)] += inhaled
+        delay = lead / SAMPLE_RATE
+    else:
+        delay = 0.0
+    gain = 0.1 / rms * 10 ** ((gain_db + uniform(rng, -1.5, 1.5)) / 20)
+    start = int((bar * plan.beats_per_bar * plan.beat - LEAD_IN - delay) * SAMPLE_RATE)
+    sound = sound[max(0, -start) : max(0, plan.num_samples - start)]
+    start = max(0, start)
+    angle = (pan + 1) * math.pi / 4
+    for side, weight in enumerate((math.cos(angle), math.sin(angle))):
+        audio[side, start : start + len(sound)] += sound * np.float32(gain * weight)
+
+
+def _inhale(rng: Generator) -> npt.NDArray[np.float32]:
+    """Draw the noise of a breath between phrases, of unit level: `[samples]`."""
+    length = int(BREATH_LENGTH * uniform(rng, 0.6, 1.2) * SAMPLE_RATE)
+    noise = rng.standard_normal((1, length)).astype(np.float32)
+    throat = (high_pass(600), peak(uniform(rng, 1300, 2200), 10, 2.0), low_pass(7000))
+    breath = filtered(noise, *throat)[0] * np.hanning(length).astype(np.float32)
+    level: npt.NDArray[np.float32] = breath / np.float32(math.sqrt(float((breath**2).mean())))
+    return level
