@@ -1,0 +1,153 @@
+"""How a song of any length passes through networks of a fixed length, as a stream.
+
+Two chunkers, one per family of networks:
+
+- `trimmed_chunks` (TFC-TDF): chunks overlap by `trim` samples on each side, of which only the
+  middle is kept; the middles stand side by side without a cross-fade.
+- `weighted_segments` (Demucs): segments overlap and are cross-faded by a triangular weight.
+
+Both yield a song's estimate in order, block after block, so what they hold does not grow with the
+song. With a network that gives its input back, both give the song back.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from my_submission.audio import Signal
+from my_submission.stems import Audio
+
+
+def trimmed_chunks(
+    signal: Signal, network: Callable[[Audio], Audio], *, chunk: int, trim: int, batch_size: int = 1
+) -> Iterator[Audio]:
+    """Run `network` over chunks of the song and keep the middle of each.
+
+    Chunk k covers the samples ``k * gen - trim`` to ``k * gen - trim + chunk`` of the song, where
+    ``gen = chunk - 2 * trim``; beyond both ends of the song there are zeros.
+
+    Args:
+        signal: The song, ``[2, samples]``.
+        network: Maps chunks ``[batch, 2, chunk]`` to estimates ``[batch, ..., 2, chunk]``.
+        chunk: Samples that one pass of the network sees.
+        trim: Samples dropped on each side of its output.
+        batch_size: Chunks given to the network at once, at most.
+
+    Yields:
+        Consecutive blocks ``[..., 2, n]``; their lengths add up to ``signal.num_samples``.
+    """
+    gen = chunk - 2 * trim
+    starts = range(0, signal.num_samples, gen)
+    for batch_starts in batched(starts, batch_size):
+        batch = np.stack(
+            [signal.read(start - trim, start - trim + chunk) for start in batch_starts]
+        )
+        for start, estimate in zip(batch_starts, network(batch), strict=True):
+            yield estimate[..., trim : trim + min(gen, signal.num_samples - start)]
+
+
+def weighted_segments(
+    num_samples: int,
+    estimate: Callable[[Sequence[int], int], Audio],
+    *,
+    segment: int,
+    stride: int,
+    batch_size: int = 1,
+) -> Iterator[Audio]:
+    """Overlap-add estimates of segments under a triangular weight.
+
+    Segment k starts at ``k * stride``; the last ones are as short as the song leaves them, and
+    weighted by the beginning of the triangle. The weighted sum is divided by the sum of the
+    weights, so a constant stays a constant.
+
+    Args:
+        num_samples: The length of the song.
+        estimate: Maps the starts of some segments and their common length to estimates
+            ``[batch, ..., 2, length]``.
+        segment: Samples of a full segment.
+        stride: Samples between the starts of segments, at most `segment`.
+        batch_size: Segments estimated at once, at most. Segments of different lengths never
+            share a batch.
+
+    Yields:
+        Consecutive blocks ``[..., 2, n]``; their lengths add up to `num_samples`.
+    """
+    weight = triangle(segment)
+    total: Audio | None = None  # weighted sum of what can still change, from sample `done` on
+    weights = np.zeros(0, np.float32)
+    done = 0
+    for starts, length in same_length_batches(num_samples, segment, stride, batch_size):
+        for start, block in zip(starts, estimate(starts, length), strict=True):
+            if total is None:
+                total = np.zeros((*block.shape[:-1], 0), np.float32)
+            if start > done:  # no later segment reaches back before this one
+                ready = start - done
+                yield total[..., :ready] / weights[:ready]
+                total, weights, done = total[..., ready:], weights[ready:], start
+            missing = length - total.shape[-1]
+            if missing > 0:
+                total = np.concatenate(
+                    [total, np.zeros((*total.shape[:-1], missing), np.float32)], axis=-1
+                )
+                weights = np.concatenate([weights, np.zeros(missing, np.float32)])
+            total[..., :length] += weight[:length] * block
+            weights[:length] += weight[:length]
+    if total is not None:
+        yield total / weights
+
+
+def triangle(segment: int) -> Audio:
+    """Give Demucs's cross-fade weight: 1 to ``segment // 2`` and back to 1, over its maximum.
+
+    Returns:
+        ``[segment]``, in (0, 1].
+    """
+    rising = np.arange(1, segment // 2 + 1, dtype=np.float32)
+    falling = np.arange(segment - segment // 2, 0, -1, dtype=np.float32)
+    weight = np.concatenate([rising, falling])
+    scaled: Audio = weight / weight.max()
+    return scaled
+
+
+def same_length_batches(
+    num_samples: int, segment: int, stride: int, batch_size: int
+) -> Iterator[tuple[Sequence[int], int]]:
+    """Group the starts of segments into batches whose segments are equally long."""
+    starts = range(0, num_samples, stride)
+    num_full = sum(1 for start in starts if start + segment <= num_samples)
+    for batch in batched(starts[:num_full], batch_size):
+        yield batch, segment
+    for start in starts[num_full:]:
+        yield [start], num_samples - start
+
+
+def batched(items: Sequence[int], batch_size: int) -> Iterator[Sequence[int]]:
+    """Cut `items` into runs of at most `batch_size`."""
+    for first in range(0, len(items), batch_size):
+        yield items[first : first + batch_size]
+
+
+def aligned(streams: Iterable[Iterator[Audio]]) -> Iterator[list[Audio]]:
+    """Walk through several streams of the same song in step, whatever the lengths of their blocks.
+
+    Args:
+        streams: Streams of blocks ``[..., n]`` whose lengths add up to the same total.
+
+    Yields:
+        One block of each stream, all equally long: as far as all streams have come.
+
+    Raises:
+        ValueError: One stream is longer than another.
+    """
+    iterators = list(streams)
+    heads = [next(iterator, None) for iterator in iterators]
+    while any(head is not None for head in heads):
+        blocks = [head for head in heads if head is not None]
+        if len(blocks) < len(heads):
+            raise ValueError("streams of different lengths cannot be aligned")
+        shared = min(block.shape[-1] for block in blocks)
+        yield [block[..., :shared] for block in blocks]
+        heads = [
+            block[..., shared:] if block.shape[-1] > shared else next(iterator, None)
+            for block, iterator in zip(blocks, iterators, strict=True)
+        ]

@@ -1,0 +1,45 @@
+"""Which device runs the networks. One that was asked for and is not there is an error."""
+
+import re
+
+import onnxruntime
+import torch
+
+from my_submission.errors import DemixError
+
+
+def resolve_device(device: str) -> str:
+    """Turn what the user asked for into a device that is there.
+
+    Args:
+        device: ``cpu``, ``cuda``, ``cuda:N``, or ``auto``: the first GPU that both torch and
+            onnxruntime can use, else the CPU.
+
+    Returns:
+        ``cpu`` or ``cuda:N``.
+
+    Raises:
+        DemixError: The device is unknown or not there.
+    """
+    if device == "cpu":
+        return device
+    if device == "auto":
+        return "cpu" if cuda_obstacle(0) else "cuda:0"
+    match = re.fullmatch(r"cuda(?::(\d+))?", device)
+    if match is None:
+        raise DemixError(f"device {device!r} is unknown: use cpu, cuda, cuda:N or auto")
+    index = int(match.group(1) or 0)
+    if obstacle := cuda_obstacle(index):
+        raise DemixError(f"device {device} is not there: {obstacle}; use -d cpu")
+    return f"cuda:{index}"
+
+
+def cuda_obstacle(index: int) -> str | None:
+    """Say why GPU number `index` cannot be used, or None when it can."""
+    if not torch.cuda.is_available():
+        return "torch finds no CUDA GPU"
+    if index >= torch.cuda.device_count():
+        return f"torch finds {torch.cuda.device_count()} CUDA GPU(s)"
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return "this onnxruntime has no CUDA (install onnxruntime-gpu: make install RUNTIME=gpu)"
+    return None

@@ -1,0 +1,108 @@
+"""The onnxruntime backend: a TFC-TDF network in its published file format."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+from my_submission.errors import DemixError
+from my_submission.stems import Audio
+
+LOAD_ERRORS = (
+    errors.Fail,
+    errors.InvalidArgument,
+    errors.InvalidGraph,
+    errors.InvalidProtobuf,
+    errors.NoModel,
+    errors.NoSuchFile,
+    errors.NotImplemented,
+    errors.RuntimeException,
+)
+
+
+class OnnxNetwork:
+    """A network ``[batch, 4, dim_f, num_frames]`` to the same shape, run by onnxruntime.
+
+    Args:
+        path: The ONNX file, with one input and one output and only the batch axis dynamic.
+        device: ``cpu``, or ``cuda:N``.
+
+    Raises:
+        DemixError: The file is missing, corrupt or another kind of network, or the device did not
+            take it.
+    """
+
+    def __init__(self, path: Path, device: str = "cpu") -> None:
+        if not path.is_file():
+            raise DemixError(f"{path}: no such file")
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        share_arena()
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=[provider(device)]
+            )
+        except LOAD_ERRORS as error:
+            reason = str(error).split("\n")[0][:160]
+            raise DemixError(
+                f"{path}: not a usable ONNX file ({reason}); fetch it again"
+            ) from error
+        self._require_device(device)
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        shape = inputs[0].shape if len(inputs) == len(outputs) == 1 else []
+        if len(shape) != 4 or shape[1] != 4 or not all(isinstance(n, int) for n in shape[1:]):
+            raise DemixError(
+                f"{path}: not a TFC-TDF network: its input is {shape}, "
+                "expected [batch, 4, dim_f, num_frames]"
+            )
+        if outputs[0].shape[1:] != shape[1:]:
+            raise DemixError(
+                f"{path}: not a TFC-TDF network: its output is {outputs[0].shape} for {shape}"
+            )
+        self.path = path
+        self.dim_f: int = shape[2]
+        self.num_frames: int = shape[3]
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self._input, self._output = inputs[0].name, outputs[0].name
+
+    def __call__(self, spectrogram: Audio) -> Audio:
+        """Map ``[batch, 4, dim_f, num_frames]`` float32 to the same shape."""
+        feed = {self._input: np.ascontiguousarray(spectrogram, dtype=np.float32)}
+        estimate: Audio = self._session.run([self._output], feed)[0]
+        return estimate
+
+    def _require_device(self, device: str) -> None:
+        # Without a GPU the CUDA provider logs an error and the session falls back to the CPU.
+        wanted = "CPUExecutionProvider" if device == "cpu" else "CUDAExecutionProvider"
+        got = self._session.get_providers()[0]
+        if got != wanted:
+            raise DemixError(
+                f"device {device}: onnxruntime gave {got} instead of {wanted}; "
+                "install onnxruntime-gpu with a CUDA that fits it, or use -d cpu"
+            )
+
+
+@functools.cache
+def share_arena() -> None:
+    """Give all sessions of this process one arena for their activations.
+
+    An arena each would keep the peak of every one of them for good; none at all costs a quarter of
+    the time, which goes into getting the same pages from the system again and again.
+    """
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    same_as_requested = 1  # the other strategy doubles the arena whenever it grows
+    onnxruntime.create_and_register_allocator(
+        memory, onnxruntime.OrtArenaCfg({"arena_extend_strategy": same_as_requested})
+    )
+
+
+def provider(device: str) -> str | tuple[str, dict[str, int]]:
+    """Name the execution provider for `device`, as onnxruntime takes it."""
+    if device == "cpu":
+        return "CPUExecutionProvider"
+    return "CUDAExecutionProvider", {"device_id": int(device.partition(":")[2] or 0)}

@@ -1,0 +1,1 @@
+"""Separators: the mixture in, estimates of stems out, as streams of blocks."""

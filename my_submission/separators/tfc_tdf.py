@@ -1,0 +1,80 @@
+"""The TFC-TDF separator: one stem by a network on complex spectrograms."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from my_submission.audio import Signal
+from my_submission.chunking import trimmed_chunks
+from my_submission.errors import DemixError
+from my_submission.networks.onnx_runtime import OnnxNetwork
+from my_submission.stems import Audio
+from my_submission.stft import HOP_LENGTH, Stft
+
+
+@dataclass(frozen=True, kw_only=True)
+class TfcTdfConfig:
+    """What a stem's network was made for.
+
+    Attributes:
+        n_fft: Window length in samples.
+        dim_f: Frequency bins that the network sees, the lowest ones; the cutoff is
+            ``dim_f / n_fft * 44100`` Hz.
+        num_frames: STFT frames that one pass sees.
+        trim: Samples dropped on each side of a pass's output.
+    """
+
+    n_fft: int
+    dim_f: int
+    num_frames: int
+    trim: int
+
+    @property
+    def chunk(self) -> int:
+        """Samples that one pass sees."""
+        return HOP_LENGTH * (self.num_frames - 1)
+
+
+class TfcTdfSeparator:
+    """Estimates one stem from the mixture.
+
+    Args:
+        path: The stem's ONNX file.
+        config: The sizes that the system demands of it.
+        device: ``cpu`` or ``cuda:N``.
+
+    Raises:
+        DemixError: The file is not such a network, or its sizes are others.
+    """
+
+    def __init__(self, path: Path, config: TfcTdfConfig, device: str = "cpu") -> None:
+        self.network = OnnxNetwork(path, device)
+        found = (self.network.dim_f, self.network.num_frames)
+        if found != (config.dim_f, config.num_frames):
+            raise DemixError(
+                f"{path}: made for dim_f and frames {found}, "
+                f"this system needs {(config.dim_f, config.num_frames)}: is it another system's?"
+            )
+        made_for = self.network.metadata.get("n_fft", str(config.n_fft))
+        if made_for != str(config.n_fft):
+            raise DemixError(
+                f"{path}: made for n_fft {made_for}, this stem needs {config.n_fft}: "
+                "is it another stem's?"
+            )
+        self.config = config
+        self._stft = Stft(config.n_fft, config.dim_f)
+
+    def stream(self, mixture: Signal) -> Iterator[Audio]:
+        """Estimate the stem of the whole song, as consecutive blocks ``[2, n]``."""
+        return trimmed_chunks(
+            mixture, self.estimate, chunk=self.config.chunk, trim=self.config.trim
+        )
+
+    def estimate(self, chunks: Audio) -> Audio:
+        """Estimate the stem of chunks ``[batch, 2, chunk]``, in the same shape."""
+        spectrogram = self._stft.spectrogram(torch.from_numpy(chunks))
+        estimate = torch.from_numpy(self.network(spectrogram.numpy()))
+        stem: Audio = self._stft.waveform(estimate).numpy()
+        return stem

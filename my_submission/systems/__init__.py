@@ -1,0 +1,47 @@
+"""Systems: named recipes of separators, weights and blends. One file each, and no switches."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from my_submission.audio import Signal
+from my_submission.errors import DemixError
+from my_submission.stems import Audio
+from my_submission.systems.leaderboard_a import LeaderboardA
+from my_submission.systems.leaderboard_b import LeaderboardB
+from my_submission.systems.starter import Starter
+
+
+class System(Protocol):
+    """What every system offers once its networks are loaded."""
+
+    def separate(self, mixture: Signal) -> Iterator[Audio]:
+        """Separate a song into consecutive blocks ``[4, 2, n]`` in the order of `STEMS`."""
+        ...
+
+
+class LoadableSystem(Protocol):
+    """A system's class: its name, and how it is loaded."""
+
+    name: str
+
+    def __call__(self, folder: Path, device: str) -> System:
+        """Load all networks from `folder` to `device` (``cpu`` or ``cuda:N``)."""
+        ...
+
+
+SYSTEMS: dict[str, LoadableSystem] = {
+    system.name: system for system in (Starter, LeaderboardA, LeaderboardB)
+}
+"""Every system by name, in the order in which lists show them."""
+
+
+def find_system(name: str) -> LoadableSystem:
+    """Give the system called `name`.
+
+    Raises:
+        DemixError: There is none; the message lists those there are.
+    """
+    if name not in SYSTEMS:
+        raise DemixError(f"system {name!r} is unknown: there are {', '.join(SYSTEMS)}")
+    return SYSTEMS[name]

@@ -1,0 +1,50 @@
+"""Leaderboard B of the Music Demixing Challenge 2021: KUIELab-MDX-Net with extra data.
+
+1. A TFC-TDF network per stem, on the mixture; the drums network is smaller. There is no Mixer.
+2. Demucs v2 trained on extra data, on the mixture standardised by its mono downmix.
+3. A weighted mean of the two, per stem.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from my_submission.audio import Signal
+from my_submission.separators.demucs import DemucsV2Separator, mono, statistics
+from my_submission.separators.mixer import blended, stacked
+from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
+from my_submission.stems import STEMS, Audio, Stem
+
+TFC_TDF: dict[Stem, TfcTdfConfig] = {
+    "bass": TfcTdfConfig(n_fft=16384, dim_f=2048, num_frames=256, trim=8192),
+    "drums": TfcTdfConfig(n_fft=4096, dim_f=2048, num_frames=128, trim=2048),
+    "other": TfcTdfConfig(n_fft=8192, dim_f=2048, num_frames=256, trim=4096),
+    "vocals": TfcTdfConfig(n_fft=6144, dim_f=2048, num_frames=256, trim=3072),
+}
+
+TFC_TDF_SHARE: dict[Stem, float] = {"bass": 0.5, "drums": 0.5, "other": 0.7, "vocals": 0.9}
+"""The rest is Demucs's."""
+
+
+class LeaderboardB:
+    """The system, its networks loaded from `folder` to `device`."""
+
+    name = "leaderboard_b"
+
+    def __init__(self, folder: Path, device: str) -> None:
+        self._networks = [
+            TfcTdfSeparator(folder / f"{stem}.onnx", TFC_TDF[stem], device) for stem in STEMS
+        ]
+        self._demucs = DemucsV2Separator(folder / "demucs_extra-3646af93.th", device)
+
+    def separate(self, mixture: Signal) -> Iterator[Audio]:
+        """Separate a song into consecutive blocks ``[4, 2, n]``."""
+        return blended(self.tfc_tdf(mixture), self.demucs(mixture), TFC_TDF_SHARE)
+
+    def tfc_tdf(self, mixture: Signal) -> Iterator[Audio]:
+        """Estimate by the TFC-TDF networks."""
+        return stacked(network.stream(mixture) for network in self._networks)
+
+    def demucs(self, mixture: Signal) -> Iterator[Audio]:
+        """Estimate by Demucs."""
+        stats = statistics(mixture, downmix=mono)
+        return stats.restore(self._demucs.stream(stats.standardise(mixture)))

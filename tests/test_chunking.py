@@ -1,0 +1,125 @@
+"""Whatever the length and the batch, a song comes out of a chunker as it went in."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from my_submission.audio import ArraySignal
+from my_submission.chunking import aligned, triangle, trimmed_chunks, weighted_segments
+from my_submission.stems import Audio
+
+GEN, TRIM = 50, 7
+SEGMENT, STRIDE = 40, 20
+LENGTHS = [1, GEN - 1, GEN, GEN + 1, 3 * GEN + 7]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 100])
+@pytest.mark.parametrize("length", LENGTHS)
+def test_trimmed_chunks_of_the_identity_are_the_song(
+    rng: np.random.Generator, length: int, batch_size: int
+) -> None:
+    song = rng.standard_normal((2, length)).astype(np.float32)
+    blocks = list(
+        trimmed_chunks(
+            ArraySignal(song), lambda x: x, chunk=GEN + 2 * TRIM, trim=TRIM, batch_size=batch_size
+        )
+    )
+    np.testing.assert_array_equal(np.concatenate(blocks, axis=-1), song)
+
+
+def test_trimmed_chunks_see_the_song_around_them_and_zeros_beyond(
+    rng: np.random.Generator,
+) -> None:
+    song = rng.standard_normal((2, GEN + 3)).astype(np.float32)
+    seen: list[Audio] = []
+
+    def network(chunks: Audio) -> Audio:
+        seen.extend(chunks)
+        return chunks
+
+    list(trimmed_chunks(ArraySignal(song), network, chunk=GEN + 2 * TRIM, trim=TRIM))
+    padded = np.pad(song, ((0, 0), (TRIM, 2 * GEN + TRIM - song.shape[1])))
+    np.testing.assert_array_equal(seen[0], padded[:, : GEN + 2 * TRIM])
+    np.testing.assert_array_equal(seen[1], padded[:, GEN:])
+
+
+def test_no_chunk_is_computed_that_changes_no_sample() -> None:
+    batches: list[Audio] = []
+
+    def network(chunks: Audio) -> Audio:
+        batches.append(chunks)
+        return chunks
+
+    song = ArraySignal(np.ones((2, 2 * GEN), np.float32))
+    list(trimmed_chunks(song, network, chunk=GEN + 2 * TRIM, trim=TRIM))
+    assert sum(len(batch) for batch in batches) == 2
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+@pytest.mark.parametrize(
+    "length", [1, STRIDE - 1, STRIDE, SEGMENT - 1, SEGMENT, SEGMENT + 1, 3 * SEGMENT + 7]
+)
+def test_weighted_segments_of_the_identity_are_the_song(
+    rng: np.random.Generator, length: int, batch_size: int
+) -> None:
+    song = rng.standard_normal((2, length)).astype(np.float32)
+
+    def estimate(starts: Sequence[int], size: int) -> Audio:
+        return np.stack([song[:, start : start + size] for start in starts])
+
+    blocks = list(
+        weighted_segments(length, estimate, segment=SEGMENT, stride=STRIDE, batch_size=batch_size)
+    )
+    np.testing.assert_allclose(np.concatenate(blocks, axis=-1), song, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_weighted_segments_equal_the_plain_overlap_add(
+    rng: np.random.Generator, batch_size: int
+) -> None:
+    length = 3 * SEGMENT + 7
+    estimates = {
+        start: rng.standard_normal((4, 2, min(SEGMENT, length - start))).astype(np.float32)
+        for start in range(0, length, STRIDE)
+    }
+    total, weights = np.zeros((4, 2, length)), np.zeros(length)
+    for start, block in estimates.items():
+        size = block.shape[-1]
+        total[..., start : start + size] += triangle(SEGMENT)[:size] * block
+        weights[start : start + size] += triangle(SEGMENT)[:size]
+
+    blocks = list(
+        weighted_segments(
+            length,
+            lambda starts, _size: np.stack([estimates[start] for start in starts]),
+            segment=SEGMENT,
+            stride=STRIDE,
+            batch_size=batch_size,
+        )
+    )
+    np.testing.assert_allclose(np.concatenate(blocks, axis=-1), total / weights, rtol=1e-5)
+    # As a stream: no block waits for the end of the song.
+    assert max(block.shape[-1] for block in blocks) <= SEGMENT
+
+
+@pytest.mark.parametrize(
+    ("segment", "expected"), [(4, [0.5, 1, 1, 0.5]), (5, [1 / 3, 2 / 3, 1, 2 / 3, 1 / 3])]
+)
+def test_triangle_rises_and_falls(segment: int, expected: list[float]) -> None:
+    np.testing.assert_allclose(triangle(segment), expected, rtol=1e-6)
+
+
+def test_aligned_cuts_all_streams_at_the_same_places(rng: np.random.Generator) -> None:
+    song = rng.standard_normal((2, 100)).astype(np.float32)
+    cuts: list[list[int]] = [[30, 60], [7, 31, 90], []]
+    steps = list(aligned(iter(np.split(song, where, axis=1)) for where in cuts))
+    assert all(len({block.shape[-1] for block in blocks}) == 1 for blocks in steps)
+    for stream in zip(*steps, strict=True):
+        np.testing.assert_array_equal(np.concatenate(stream, axis=1), song)
+
+
+def test_aligned_refuses_streams_of_different_lengths() -> None:
+    streams = [iter([np.zeros((2, 3), np.float32)]), iter([np.zeros((2, 4), np.float32)])]
+    with pytest.raises(ValueError, match="different lengths"):
+        list(aligned(streams))

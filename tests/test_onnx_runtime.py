@@ -1,0 +1,105 @@
+"""Only a sound network of the right shape is opened; anything else is one line."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from my_submission.errors import DemixError
+from my_submission.networks.onnx_runtime import OnnxNetwork, provider
+from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
+from tests.conftest import write_scaling_network
+
+CONFIG = TfcTdfConfig(n_fft=64, dim_f=32, num_frames=8, trim=32)
+
+
+def test_a_network_is_run(tmp_path: Path, rng: np.random.Generator) -> None:
+    write_scaling_network(tmp_path / "net.onnx", 0.5, dim_f=32, num_frames=8)
+    network = OnnxNetwork(tmp_path / "net.onnx")
+    assert (network.dim_f, network.num_frames) == (32, 8)
+    spectrogram = rng.standard_normal((3, 4, 32, 8)).astype(np.float32)
+    np.testing.assert_array_equal(network(spectrogram), spectrogram * np.float32(0.5))
+    # Strides must not matter, as they do not in numpy.
+    transposed = np.asfortranarray(spectrogram)
+    np.testing.assert_array_equal(network(transposed), network(spectrogram))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DemixError, match="no such file"):
+        OnnxNetwork(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a protobuf", b"\x00" * 5000])
+def test_a_corrupt_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "net.onnx").write_bytes(content)
+    with pytest.raises(DemixError, match=r"net\.onnx"):
+        OnnxNetwork(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.9, 0.99])
+def test_a_truncated_file_is_refused(tmp_path: Path, models: Path, keep: float) -> None:
+    whole = (models / "starter" / "bass.onnx").read_bytes()
+    (tmp_path / "net.onnx").write_bytes(whole[: int(keep * len(whole))])
+    with pytest.raises(DemixError, match=r"net\.onnx"):
+        OnnxNetwork(tmp_path / "net.onnx")
+
+
+def test_another_number_of_channels_is_refused(tmp_path: Path) -> None:
+    write_scaling_network(tmp_path / "net.onnx", 1.0, channels=2)
+    with pytest.raises(DemixError, match="not a TFC-TDF network"):
+        OnnxNetwork(tmp_path / "net.onnx")
+
+
+def test_an_output_of_another_shape_is_refused(tmp_path: Path) -> None:
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("ReduceMean", ["input"], ["output"], axes=[2])],
+        "mean",
+        [value("input", onnx.TensorProto.FLOAT, ["b", 4, 32, 8])],
+        [value("output", onnx.TensorProto.FLOAT, ["b", 4, 1, 8])],
+    )
+    opset = [onnx.helper.make_opsetid("", 13)]
+    model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=8)
+    onnx.save(model, str(tmp_path / "net.onnx"))
+    with pytest.raises(DemixError, match="its output is"):
+        OnnxNetwork(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize(("dim_f", "num_frames"), [(16, 8), (32, 16)])
+def test_a_network_of_other_sizes_than_the_system_is_refused(
+    tmp_path: Path, dim_f: int, num_frames: int
+) -> None:
+    write_scaling_network(tmp_path / "net.onnx", 1.0, dim_f, num_frames)
+    with pytest.raises(DemixError, match="another system's"):
+        TfcTdfSeparator(tmp_path / "net.onnx", CONFIG)
+
+
+def test_a_network_of_another_stem_is_refused_by_what_its_file_says(tmp_path: Path) -> None:
+    write_scaling_network(tmp_path / "net.onnx", 1.0, dim_f=32, num_frames=8)
+    model = onnx.load(str(tmp_path / "net.onnx"))
+    onnx.helper.set_model_props(model, {"n_fft": "128"})
+    onnx.save(model, str(tmp_path / "net.onnx"))
+    with pytest.raises(DemixError, match="made for n_fft 128, this stem needs 64"):
+        TfcTdfSeparator(tmp_path / "net.onnx", CONFIG)
+
+
+def test_a_device_that_the_session_did_not_get_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scaling_network(tmp_path / "net.onnx", 1.0)
+    # What onnxruntime-gpu does without a GPU: it logs and falls back to the CPU.
+    session = onnxruntime.InferenceSession
+    monkeypatch.setattr(
+        onnxruntime,
+        "InferenceSession",
+        lambda path, options, providers: session(path, options, providers=["CPUExecutionProvider"]),
+    )
+    with pytest.raises(DemixError, match="onnxruntime gave CPUExecutionProvider"):
+        OnnxNetwork(tmp_path / "net.onnx", "cuda:1")
+
+
+def test_providers_carry_the_number_of_the_gpu() -> None:
+    assert provider("cpu") == "CPUExecutionProvider"
+    assert provider("cuda:2") == ("CUDAExecutionProvider", {"device_id": 2})
