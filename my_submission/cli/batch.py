@@ -1,0 +1,114 @@
+"""Many songs with one separator: several at a time, with progress, and none taking others down."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from my_submission.display import shown
+from my_submission.errors import DemixError
+
+Report = Callable[[int, int], None]
+Song = TypeVar("Song")
+
+
+class CancelledError(BaseException):
+    """Raised inside a song when the whole run ends, so that it cleans up; never seen outside."""
+
+
+def run_songs(
+    songs: Sequence[Song],
+    separate: Callable[[Song, Report], None],
+    *,
+    jobs: int,
+    console: Console,
+    title: Callable[[Song], str],
+) -> list[Song]:
+    """Separate songs, `jobs` at a time, and report each failure in a line.
+
+    The networks are shared by all jobs, so memory grows only by what a song's stream holds.
+
+    Args:
+        songs: What to separate.
+        separate: Separates one song, calling back with the samples done and in all.
+        jobs: Songs at a time.
+        console: Where progress and errors go; progress only if it is a terminal.
+        title: A song's name.
+
+    Returns:
+        The songs that failed.
+    """
+    failed = []
+    stop = threading.Event()
+    with progress_bars(console) as add_bar:
+
+        def run(song: Song) -> None:
+            bar = add_bar(title(song))
+
+            def report(done: int, total: int) -> None:
+                if stop.is_set():
+                    raise CancelledError
+                bar(done, total)
+
+            separate(song, report)
+
+        for song, error in _outcomes(songs, run, jobs, stop):
+            if error is not None:
+                console.print(
+                    f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+                )
+                failed.append(song)
+    return failed
+
+
+def _outcomes(
+    songs: Iterable[Song], run: Callable[[Song], None], jobs: int, stop: threading.Event
+) -> Iterator[tuple[Song, DemixError | None]]:
+    if jobs == 1:  # in this thread, so that a signal reaches the song at once
+        for song in songs:
+            yield song, _outcome(run, song)
+        return
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = {pool.submit(_outcome, run, song): song for song in songs}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+
+
+def _outcome(run: Callable[[Song], None], song: Song) -> DemixError | None:
+    try:
+        run(song)
+    except DemixError as error:
+        return error
+    return None
+
+
+@contextmanager
+def progress_bars(console: Console) -> Iterator[Callable[[str], Report]]:
+    """Show a bar with the time left for each song; nothing where `console` is no terminal."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+
+        def add_bar(title: str) -> Report:
+            task: TaskID = progress.add_task(shown(title), total=None)
+            return lambda done, total: progress.update(task, completed=done, total=total)
+
+        yield add_bar
+
+
+def error_console() -> Console:
+    """Give the console for progress, notes and errors: standard error, so that pipes stay clean."""
+    return Console(file=sys.stderr, soft_wrap=True)

@@ -1,0 +1,95 @@
+"""`demix info`: what a bug report needs to say about a machine."""
+
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import typer
+
+from my_submission.cli.options import ModelsOption
+
+PACKAGES = (
+    "demix demucs julius museval musdb numpy onnxruntime onnxruntime-gpu soundfile soxr torch"
+).split()
+
+
+def info(models: ModelsOption = None) -> None:
+    """Show versions, devices, backends and which systems are ready."""
+    for title, lines in (
+        ("versions", _versions()),
+        ("devices", _devices()),
+        ("backends", _backends()),
+        ("systems", _systems(models)),
+    ):
+        typer.echo(f"{title}:")
+        for line in lines:
+            typer.echo(f"  {line}")
+
+
+def _versions() -> list[str]:
+    import soundfile
+
+    lines = [f"python {platform.python_version()} on {platform.platform()}"]
+    for package in PACKAGES:
+        try:
+            lines.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    lines.append(f"libsndfile {soundfile.__libsndfile_version__}")
+    ffmpeg = shutil.which("ffmpeg")
+    lines.append(f"ffmpeg {ffmpeg or 'not found: only formats of libsndfile can be read'}")
+    return lines
+
+
+def _devices() -> list[str]:
+    import torch
+
+    lines = [
+        f"cpu: {processor()}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}"
+    ]
+    lines += [
+        f"cuda:{index}: {torch.cuda.get_device_name(index)}"
+        for index in range(torch.cuda.device_count())
+    ]
+    return lines
+
+
+def processor() -> str:
+    """Name the processor; `platform.processor` is empty on most Linux systems."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _backends() -> list[str]:
+    import onnxruntime
+    import torch
+
+    from my_submission.devices import cuda_obstacle
+
+    providers = ", ".join(onnxruntime.get_available_providers())
+    obstacle = cuda_obstacle(0)
+    return [
+        f"onnxruntime: {providers}",
+        f"torch: cpu{f', CUDA {torch.version.cuda}' if torch.version.cuda else ''}",
+        f"GPU: {'cuda:0 is used by -d auto' if obstacle is None else f'not used: {obstacle}'}",
+    ]
+
+
+def _systems(models: Path | None) -> list[str]:
+    from my_submission.errors import DemixError
+    from my_submission.systems import SYSTEMS
+    from my_submission.weights import system_folder
+
+    lines = []
+    for system in SYSTEMS:
+        try:
+            lines.append(f"{system}: weights in {system_folder(system, models)}")
+        except DemixError as error:
+            lines.append(f"{error}")
+    return lines

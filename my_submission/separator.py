@@ -1,0 +1,177 @@
+"""`Separator`: a system with its networks loaded, ready for songs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from my_submission.audio import ArraySignal, Signal, open_song
+from my_submission.audio.output import OutputFormat, StemWriter
+from my_submission.devices import resolve_device
+from my_submission.errors import DemixError
+from my_submission.stems import SAMPLE_RATE, STEMS, Audio
+from my_submission.systems import find_system
+from my_submission.weights import load_manifest, refuse_foreign, system_folder
+
+Precision = Literal["exact", "fast"]
+Progress = Callable[[int, int], None]
+"""Called with the samples done and the samples in all."""
+Say = Callable[[str], None]
+"""Called with a line that the user should read."""
+
+FLOAT_WAV = OutputFormat(container="wav", subtype="float32", clip_mode="none")
+"""Untouched samples: nothing is rounded, and nothing can clip."""
+
+
+def silent(_line: str) -> None:
+    """Say nothing."""
+
+
+class Separator:
+    """Separate songs with one system. All networks are loaded once, here.
+
+    Args:
+        system: ``starter``, ``leaderboard_a`` or ``leaderboard_b``.
+        models: Folder with one folder of weights per system; by default ``DEMIX_MODELS``, else the
+            repository's ``models/``.
+        device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto`` (a GPU that works, else the CPU).
+        precision: ``exact`` is the float32 reference. There is no ``fast`` path yet: it is exact.
+        say: Gets a line for everything that the user should know, such as a conversion.
+
+    Raises:
+        DemixError: The system is unknown, weights are missing, corrupt or another system's, or the
+            device is not there.
+    """
+
+    def __init__(
+        self,
+        system: str = "starter",
+        *,
+        models: Path | str | None = None,
+        device: str = "auto",
+        precision: Precision = "exact",
+        say: Say = silent,
+    ) -> None:
+        if precision not in get_args(Precision):
+            raise DemixError(f"precision {precision!r} is unknown: use exact or fast")
+        load_system = find_system(system)
+        self.name = system
+        self.device = resolve_device(device)
+        self._say = say
+        folder = system_folder(system, None if models is None else Path(models))
+        for weight in load_manifest()[system]:
+            refuse_foreign(folder / weight.file, system)
+        self._system = load_system(folder, self.device)
+
+    def separate_file(
+        self, path: Path | str, *, progress: Progress | None = None
+    ) -> dict[str, Audio]:
+        """Separate a song into memory.
+
+        Args:
+            path: Any format, sample rate and channel count that `open_song` reads.
+            progress: Called after every block.
+
+        Returns:
+            ``{stem: [2, samples]}`` float32 at 44.1 kHz, as long as the song is at that rate.
+
+        Raises:
+            DemixError: The song cannot be read.
+        """
+        with open_song(Path(path), say=self._say) as song:
+            return self._collect(song.signal, progress)
+
+    def separate_array(
+        self,
+        mixture: npt.ArrayLike,
+        sample_rate: int = SAMPLE_RATE,
+        *,
+        progress: Progress | None = None,
+    ) -> dict[str, Audio]:
+        """Separate a song that is already in memory.
+
+        Args:
+            mixture: ``[2, samples]``, full scale at 1.
+            sample_rate: Hz; anything but 44100 is resampled.
+            progress: Called after every block.
+
+        Returns:
+            ``{stem: [2, samples]}`` float32 at 44.1 kHz.
+
+        Raises:
+            DemixError: The shape is another, or a sample is not finite.
+        """
+        samples = np.asarray(mixture, dtype=np.float32)
+        if samples.ndim != 2 or samples.shape[0] != 2 or samples.shape[1] == 0:
+            raise DemixError(f"mixture of shape {samples.shape}: expected [2, samples]")
+        if not np.isfinite(samples).all():
+            raise DemixError("mixture holds NaN or infinity: separate finite samples only")
+        if sample_rate != SAMPLE_RATE:
+            samples = soxr.resample(samples.T, sample_rate, SAMPLE_RATE).T
+        return self._collect(ArraySignal(np.ascontiguousarray(samples)), progress)
+
+    def separate_to_files(
+        self,
+        path: Path | str,
+        paths: Mapping[str, Path],
+        *,
+        fmt: OutputFormat = FLOAT_WAV,
+        source_rate: bool = False,
+        progress: Progress | None = None,
+        say: Say | None = None,
+    ) -> None:
+        """Separate a song from file to files, as a stream: memory does not grow with its length.
+
+        The files appear together when the last sample is done, or not at all.
+
+        Args:
+            path: The song.
+            paths: File by name of what is wanted: stems, or ``no_STEM`` for the mixture less a
+                stem.
+            fmt: Format of the files; by default float32 WAV.
+            source_rate: Write at the song's own sample rate and length instead of 44.1 kHz.
+            progress: Called after every block.
+            say: Instead of the separator's own.
+
+        Raises:
+            DemixError: The song cannot be read, or a file cannot be written.
+        """
+        say = say or self._say
+        with open_song(Path(path), say=say) as song:
+            rate = song.source_rate if source_rate else SAMPLE_RATE
+            length = song.source_samples if source_rate else song.signal.num_samples
+            with StemWriter(
+                paths, song.signal.num_samples, fmt, sample_rate=rate, out_samples=length, say=say
+            ) as writer:
+                for mixture, stems in self._blocks(song.signal, progress):
+                    writer.write({name: named_output(name, stems, mixture) for name in paths})
+
+    def _blocks(
+        self, signal: Signal, progress: Progress | None
+    ) -> Iterator[tuple[Audio, dict[str, Audio]]]:
+        done = 0
+        for block in self._system.separate(signal):
+            mixture = signal.read(done, done + block.shape[-1])
+            yield mixture, dict(zip(STEMS, block, strict=True))
+            done += block.shape[-1]
+            if progress is not None:
+                progress(done, signal.num_samples)
+
+    def _collect(self, signal: Signal, progress: Progress | None) -> dict[str, Audio]:
+        blocks = [stems for _, stems in self._blocks(signal, progress)]
+        return {stem: np.concatenate([block[stem] for block in blocks], axis=1) for stem in STEMS}
+
+
+def named_output(name: str, stems: Mapping[str, Audio], mixture: Audio) -> Audio:
+    """Give the stem called `name`, or for ``no_STEM`` the mixture less that stem.
+
+    Raises:
+        DemixError: There is no such stem.
+    """
+    stem = name.removeprefix("no_")
+    if stem not in stems:
+        raise DemixError(f"stem {stem!r} is unknown: there are {', '.join(STEMS)}")
+    return stems[name] if name in stems else mixture - stems[stem]

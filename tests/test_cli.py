@@ -1,0 +1,219 @@
+"""The `demix` command as a user meets it: outputs, messages and exit statuses."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from my_submission import cli
+from my_submission.stems import SAMPLE_RATE, STEMS, Audio
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def run(models: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
+    """Give a function that runs `demix ARGS` in an empty folder and returns its exit status."""
+    monkeypatch.setenv("DEMIX_MODELS", str(models))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run_demix(*arguments: str | Path) -> int:
+        monkeypatch.setattr(sys, "argv", ["demix", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return int(end.value.code or 0)
+
+    yield run_demix
+    signal.signal(signal.SIGTERM, handler)
+
+
+def files(folder: Path = Path()) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_stems_are_written_where_demucs_would(run: Run, song: Path) -> None:
+    assert run("separate", song, "-d", "cpu") == 0
+    assert files() == [f"separated/starter/song/{stem}.wav" for stem in STEMS]
+    info = soundfile.info("separated/starter/song/bass.wav")
+    assert (info.samplerate, info.frames, info.subtype) == (SAMPLE_RATE, 22_050, "PCM_16")
+
+
+@pytest.mark.parametrize(
+    ("flags", "suffix", "subtype"),
+    [
+        (["--float32"], "wav", "FLOAT"),
+        (["--int24"], "wav", "PCM_24"),
+        (["--flac"], "flac", "PCM_16"),
+        (["--flac", "--int24"], "flac", "PCM_24"),
+        (["--mp3"], "mp3", "MPEG_LAYER_III"),
+    ],
+)
+def test_formats(run: Run, song: Path, flags: list[str], suffix: str, subtype: str) -> None:
+    assert run("separate", song, *flags) == 0
+    assert soundfile.info(f"separated/starter/song/vocals.{suffix}").subtype == subtype
+
+
+@pytest.mark.parametrize(
+    "flags", [["--float32", "--flac"], ["--flac", "--mp3"], ["--mp3", "--int24"]]
+)
+def test_formats_that_exclude_each_other(run: Run, song: Path, flags: list[str]) -> None:
+    assert run("separate", song, *flags) == 2
+    assert files() == []
+
+
+def test_two_stems_add_up_to_the_mixture(run: Run, song: Path, noise: Audio) -> None:
+    assert run("separate", song, "--two-stems", "vocals", "--float32") == 0
+    assert files() == [f"separated/starter/song/{stem}.wav" for stem in ("no_vocals", "vocals")]
+    parts = [soundfile.read(path, dtype="float32")[0] for path in files()]
+    np.testing.assert_allclose(sum(parts).T, noise, atol=1e-6)
+
+
+def test_other_folders_names_and_rates(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "in" / "Größe 🎵.wav"
+    path.parent.mkdir()
+    soundfile.write(path, np.zeros((5000, 1)), 48_000)
+    arguments = ["-o", "out", "--filename", "{stem}/{track}.{ext}", "--sample-rate", "source"]
+    assert run("separate", path.parent, *arguments) == 0
+    assert files() == [f"out/starter/{stem}/Größe 🎵.wav" for stem in STEMS]
+    info = soundfile.info("out/starter/bass/Größe 🎵.wav")
+    assert (info.samplerate, info.frames) == (48_000, 5000)
+
+
+def test_conversions_are_said(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    soundfile.write(tmp_path / "mono.wav", np.zeros(5000), 8000)
+    assert run("separate", tmp_path / "mono.wav") == 0
+    said = capsys.readouterr().err
+    assert "mono" in said
+    assert "8000 Hz" in said
+
+
+@pytest.mark.parametrize("jobs", ["1", "3"])
+def test_one_bad_song_does_not_take_the_others_down(
+    run: Run, song: Path, tmp_path: Path, jobs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.wav").write_text("not audio")
+    (tmp_path / "good.wav").write_bytes(song.read_bytes())
+    assert run("separate", tmp_path / "bad.wav", song, tmp_path / "good.wav", "-j", jobs) == 1
+    assert {Path(name).parts[2] for name in files()} == {"song", "good"}
+    assert len(files()) == 2 * len(STEMS)
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "bad.wav" in errors[0]
+
+
+def test_skip_existing_leaves_finished_songs_alone(run: Run, song: Path) -> None:
+    assert run("separate", song) == 0
+    bass = Path("separated/starter/song/bass.wav")
+    bass.write_bytes(b"kept")
+    assert run("separate", song, "--skip-existing") == 0
+    assert bass.read_bytes() == b"kept"
+    Path("separated/starter/song/vocals.wav").unlink()
+    assert run("separate", song, "--skip-existing") == 0
+    assert bass.read_bytes() != b"kept"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.wav"], "missing.wav: no such file or folder"),
+        (["."], "a folder without songs"),
+        (["SONG", "-n", "leaderboard_z"], "there are starter"),
+        (["SONG", "-n", "leaderboard_a"], "demix weights fetch leaderboard_a"),
+        (["SONG", "-d", "cuda:9"], "cuda:9 is not there"),
+        (["SONG", "--filename", "{track}"], "several stems one file"),
+        (["SONG", "-o", "SONG"], "song.wav"),
+    ],
+)
+def test_mistakes_are_one_line(
+    run: Run,
+    song: Path,
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("separate", *(str(song) if word == "SONG" else word for word in arguments)) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("error: ")
+    assert len(error.splitlines()) == 1
+    assert files() == []
+
+
+def test_systems_versions_and_help_are_listed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("separate", "--list-systems") == 0
+    assert capsys.readouterr().out.split() == ["starter", "leaderboard_a", "leaderboard_b"]
+    assert run("--version") == 0
+    assert capsys.readouterr().out.startswith("demix 0.")
+    assert run("separate", "-h") == 0
+    assert "--two-stems" in capsys.readouterr().out
+
+
+def test_info_says_what_is_there_and_what_is_missing(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("info") == 0
+    out = capsys.readouterr().out
+    for word in ("torch", "onnxruntime", "libsndfile", "cpu:", "starter: weights in"):
+        assert word in out
+    assert "demix weights fetch leaderboard_a" in out
+
+
+def test_weights_are_listed_and_verified(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("weights", "list") == 0
+    out = capsys.readouterr().out
+    assert "demucs-e07c671f.th" in out
+    assert "missing" in out
+    # The tests' own starter is not the one that the manifest lists.
+    assert run("weights", "verify", "starter") == 1
+    assert "wrong" in capsys.readouterr().out
+    monkeypatch.delenv("DEMIX_MODELS")
+    assert run("weights", "verify", "starter") == 0
+    assert capsys.readouterr().out.count("ok:") == 5
+
+
+def test_weights_are_fetched(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("weights", "fetch", "starter", "--models", "elsewhere") == 0
+    fetched = capsys.readouterr().out.split()
+    assert fetched == [f"elsewhere/starter/{stem}.onnx" for stem in STEMS] + [
+        "elsewhere/starter/mixer.ckpt"
+    ]
+    assert all(Path(path).is_file() for path in fetched)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_leaves_no_stems(
+    models: Path, tmp_path: Path, rng: np.random.Generator, number: int, status: int, jobs: str
+) -> None:
+    for name in ("a", "b"):
+        minutes = rng.uniform(-0.1, 0.1, (120 * SAMPLE_RATE, 2)).astype(np.float32)
+        soundfile.write(tmp_path / f"{name}.wav", minutes, SAMPLE_RATE, subtype="FLOAT")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "my_submission", "separate", "a.wav", "b.wav"]
+    process = subprocess.Popen(
+        [*command, "-o", str(out), "-j", jobs, "--float32"],
+        cwd=tmp_path,
+        env={**os.environ, "DEMIX_MODELS": str(models)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not files(out) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert files(out), "the run never began to write"
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert "Traceback" not in errors
+    assert files(out) == []

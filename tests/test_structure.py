@@ -1,0 +1,107 @@
+"""The rules of the layout that a grader or the next reader depends on."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("my_submission", "evaluator", "training")
+
+
+def sources(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the module and the name of every import in a file, wherever it stands."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+def test_the_submission_needs_one_name_of_the_evaluator_and_no_training() -> None:
+    for path in [*sources("my_submission"), ROOT / "predict.py"]:
+        for module, name in imports(path):
+            package = module.partition(".")[0]
+            assert package != "training", path
+            if package == "evaluator":
+                assert (module, name) == (
+                    "evaluator.music_demixing",
+                    "MusicDemixingPredictor",
+                ), path
+
+
+def test_the_evaluators_protocol_stands_alone() -> None:
+    commands = {"commands.py", "demo_songs.py"}
+    for path in sources("evaluator"):
+        if path.name not in commands:
+            assert not [m for m, _ in imports(path) if m.startswith(("my_submission", "training"))]
+
+
+def test_training_shares_the_network_and_the_transform_only_one_way() -> None:
+    for path in sources("evaluator"):
+        assert not [module for module, _ in imports(path) if module.startswith("training")]
+
+
+@pytest.mark.parametrize(
+    ("lower", "higher"),
+    [
+        ("networks", ("systems", "separators")),
+        ("separators", ("systems",)),
+    ],
+)
+def test_dependencies_point_down(lower: str, higher: tuple[str, ...]) -> None:
+    above = tuple(f"my_submission.{name}" for name in (*higher, "separator", "predictor", "cli"))
+    for path in sources(f"my_submission/{lower}"):
+        for module, _ in imports(path):
+            assert module not in above, f"{path}: {module}"
+            assert not module.startswith(tuple(f"{name}." for name in above)), f"{path}: {module}"
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    found = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    return {normal(name): version for name, version in found.items()}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_requirements_pin_everything_that_the_submission_imports() -> None:
+    distributions = packages_distributions()
+    for path in [*sources("my_submission", "evaluator"), ROOT / "predict.py"]:
+        for module, _ in imports(path):
+            package = module.partition(".")[0]
+            local = package in (*PACKAGES, "predict") or package in sys.stdlib_module_names
+            if local or package in {"aicrowd_api", ""}:  # the grader brings aicrowd_api
+                continue
+            names = {normal(name) for name in distributions[package]}
+            if "onnxruntime" in names:  # the image has a GPU
+                names = {"onnxruntime-gpu"}
+            assert names & set(pins()), f"{path} imports {package}"
+
+
+def test_requirements_are_within_the_ranges_that_we_test() -> None:
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    ranges = [*project["dependencies"], *project["optional-dependencies"]["gpu"]]
+    for line in [*ranges, *project["optional-dependencies"]["score"]]:
+        requirement = Requirement(line)
+        assert requirement.specifier.contains(pins()[normal(requirement.name)]), line
+
+
+def test_the_challenge_finds_its_files() -> None:
+    for name in ("predict.py", "run.sh", "aicrowd.json", "apt.txt", "requirements.txt"):
+        assert (ROOT / name).is_file(), name
+    assert (ROOT / "run.sh").stat().st_mode & 0o111
