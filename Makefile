@@ -1,5 +1,5 @@
 # make demo | test | lint | bench | install | clean      RUNTIME=cpu (default) or gpu
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 RUNTIME ?= cpu
 # torch's own wheel index for CPU builds, where its default build would bring gigabytes of CUDA.
 TORCH_INDEX ?=
@@ -7,6 +7,7 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(RUNTIME)
+OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),cpu,gpu)
 PIP_FLAGS := --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .PHONY: demo test lint format bench install install-synthesis clean
@@ -40,13 +41,23 @@ install: $(STAMP)
 install-synthesis: install
 	$(BIN)/python -m pip install $(PIP_FLAGS) --editable '.[$(RUNTIME),synthesis]'
 
-$(STAMP): pyproject.toml
-	@command -v $(PYTHON) > /dev/null || { echo 'error: no $(PYTHON): make PYTHON=/path/to/python3.11 ...' >&2; exit 1; }
-	@test -x $(BIN)/python -a -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
-		echo 'error: $(PYTHON) cannot make virtual environments: install the package python3.11-venv' >&2; exit 1; }
+$(STAMP): pyproject.toml | $(BIN)/pip
+	@# onnxruntime and onnxruntime-gpu overwrite each other's files.
+	@test ! -e $(VENV)/.installed-$(OTHER_RUNTIME) || \
+		$(BIN)/python -m pip uninstall $(PIP_FLAGS) --yes onnxruntime onnxruntime-gpu
 	$(BIN)/python -m pip install $(PIP_FLAGS) --editable '.[$(RUNTIME),score,train,dev]'
 	@rm -f $(VENV)/.installed-*
-	@touch $(STAMP)
+	@touch $@
+
+# Debian has Python without the package that makes virtual environments; virtualenv needs only pip.
+$(BIN)/pip:
+	@command -v $(PYTHON) > /dev/null || \
+		{ echo 'error: no $(PYTHON): give PYTHON=, a Python 3.11 or later' >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) > /dev/null 2>&1 || { rm -rf $(VENV); \
+		$(PYTHON) -m pip install $(PIP_FLAGS) --target build/virtualenv virtualenv && \
+		PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet $(VENV); } || \
+		{ rm -rf $(VENV); echo 'error: $(PYTHON) has neither venv nor pip: install one of' \
+		'python3-venv and python3-pip, or give PYTHON= another Python' >&2; exit 1; }
 
 clean:
 	rm -rf $(VENV) data/test data/results separated .coverage .mypy_cache .pytest_cache .ruff_cache build *.egg-info
