@@ -50,7 +50,7 @@ def repeat_mixture(
 if __name__ == "__main__":
     system, models, song, out = sys.argv[1:]
     shorten(TfcTdfSeparator, "estimate", lambda _separator, chunks: chunks)
-    shorten(DemucsV2Separator, "_estimate", repeat_mixture, real_passes=2)
+    shorten(DemucsV2Separator, "_estimate", repeat_mixture, real_passes=1)
     paths = {name: Path(out) / f"{name}.wav" for name in ("vocals", "no_vocals")}
     Separator(system, models=models, device="cpu").separate_to_files(
         song, paths, fmt=OutputFormat(container="wav", subtype="int16", clip_mode="clamp")

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 import soundfile
 
 from my_submission.stems import SAMPLE_RATE
@@ -14,7 +13,7 @@ from tests.golden_data import golden
 ROOT = Path(__file__).parents[1]
 
 
-def write_song(path: Path, minutes: int, rate: int = SAMPLE_RATE) -> None:
+def write_song(path: Path, minutes: int, rate: int) -> None:
     """Write quiet noise, a minute at a time."""
     rng = np.random.default_rng(0)
     minute = rng.integers(-3000, 3000, (60 * rate, 2), dtype=np.int16)
@@ -33,9 +32,8 @@ def peak_memory(song: Path, out: Path) -> int:
     return int(done.stdout.split()[-1])
 
 
-@pytest.mark.parametrize("rate", [SAMPLE_RATE, 22_050])
-def test_an_hour_peaks_at_most_a_tenth_above_ten_minutes(tmp_path: Path, rate: int) -> None:
-    # The other rate goes through the decoder's scratch file.
+def test_an_hour_peaks_at_most_a_tenth_above_ten_minutes(tmp_path: Path) -> None:
+    rate = SAMPLE_RATE // 2  # so that the decoder, the resampler and its scratch file take part
     peaks = {}
     for minutes in (10, 60):
         song, out = tmp_path / "song.wav", tmp_path / "out"
