@@ -81,7 +81,9 @@ def evaluate(
             for stem in STEMS:
                 require_sound(data / song, stem, LOSSLESS)
             if not (skip_existing and all(path.is_file() for path in stems.values())):
-                separator.separate_to_files(mixture, stems, progress=report, say=say)
+                separator.separate_to_files(
+                    mixture, stems, source_rate=True, progress=report, say=say
+                )
             scores.append(score_song(data / song, results / song, name=song))
 
     failed = run_songs(songs, separate_and_score, jobs=1, console=console, title=str)

@@ -97,15 +97,17 @@ def sdr_of_files(reference: Path, estimate: Path, *, gain: float = 1.0) -> float
 
     Raises:
         EvaluatorError: a file is missing, damaged, empty or not finite, or the two differ in
-            length, sample rate or channels.
+            length, sample rate or channels. Only the stereo estimate of a mono reference is
+            compared: with the reference in both channels, as the song was separated.
     """
     sums = SdrSums()
     with SoundReader(reference) as true, SoundReader(estimate) as estimated:
-        require_same_form(true, estimated)
+        is_mono = (true.num_channels, estimated.num_channels) == (1, 2)
+        require_same_form(true, estimated, check_channels=not is_mono)
         if not true.num_frames:
             raise EvaluatorError(f"{reference} holds no samples")
         for true_block, estimated_block in read_together(true, estimated):
-            sums.add(true_block, gain * estimated_block)
+            sums.add(np.broadcast_to(true_block, estimated_block.shape), gain * estimated_block)
     return sums.sdr()
 
 

@@ -10,7 +10,7 @@ Both yield a song's estimate in order, block after block, so what they hold does
 song. With a network that gives its input back, both give the song back.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -125,29 +125,3 @@ def batched(items: Sequence[int], batch_size: int) -> Iterator[Sequence[int]]:
     """Cut `items` into runs of at most `batch_size`."""
     for first in range(0, len(items), batch_size):
         yield items[first : first + batch_size]
-
-
-def aligned(streams: Iterable[Iterator[Audio]]) -> Iterator[list[Audio]]:
-    """Walk through several streams of the same song in step, whatever the lengths of their blocks.
-
-    Args:
-        streams: Streams of blocks ``[..., n]`` whose lengths add up to the same total.
-
-    Yields:
-        One block of each stream, all equally long: as far as all streams have come.
-
-    Raises:
-        ValueError: One stream is longer than another.
-    """
-    iterators = list(streams)
-    heads = [next(iterator, None) for iterator in iterators]
-    while any(head is not None for head in heads):
-        blocks = [head for head in heads if head is not None]
-        if len(blocks) < len(heads):
-            raise ValueError("streams of different lengths cannot be aligned")
-        shared = min(block.shape[-1] for block in blocks)
-        yield [block[..., :shared] for block in blocks]
-        heads = [
-            block[..., shared:] if block.shape[-1] > shared else next(iterator, None)
-            for block, iterator in zip(blocks, iterators, strict=True)
-        ]

@@ -37,7 +37,7 @@ class DemixPredictor(MusicDemixingPredictor):
         other_file_path: str,
         vocals_file_path: str,
     ) -> None:
-        """Separate one song into four float32 WAV files.
+        """Separate one song into four float32 WAV files, at its sample rate and length.
 
         Raises:
             DemixError: The song cannot be read, or a stem cannot be written.
@@ -53,4 +53,5 @@ class DemixPredictor(MusicDemixingPredictor):
                 "other": Path(other_file_path),
                 "vocals": Path(vocals_file_path),
             },
+            source_rate=True,
         )

@@ -6,10 +6,10 @@ from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 
 from my_submission.audio import ArraySignal, Signal, open_song
 from my_submission.audio.output import OutputFormat, StemWriter
+from my_submission.audio.resampling import resampled
 from my_submission.devices import resolve_device
 from my_submission.errors import DemixError
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
@@ -102,16 +102,18 @@ class Separator:
             ``{stem: [2, samples]}`` float32 at 44.1 kHz.
 
         Raises:
-            DemixError: The shape is another, or a sample is not finite.
+            DemixError: Shape, type or rate are not those of sound, or a sample is not finite.
         """
-        samples = np.asarray(mixture, dtype=np.float32)
+        samples = np.asarray(mixture)
+        if not np.issubdtype(samples.dtype, np.floating):
+            raise DemixError(f"mixture of type {samples.dtype}: expected floats, full scale at 1")
+        samples = samples.astype(np.float32)
         if samples.ndim != 2 or samples.shape[0] != 2 or samples.shape[1] == 0:
             raise DemixError(f"mixture of shape {samples.shape}: expected [2, samples]")
         if not np.isfinite(samples).all():
             raise DemixError("mixture holds NaN or infinity: separate finite samples only")
-        if sample_rate != SAMPLE_RATE:
-            samples = soxr.resample(samples.T, sample_rate, SAMPLE_RATE).T
-        return self._collect(ArraySignal(np.ascontiguousarray(samples)), progress)
+        at_our_rate = resampled(samples, sample_rate, SAMPLE_RATE)
+        return self._collect(ArraySignal(at_our_rate), progress)
 
     def separate_to_files(
         self,
@@ -154,6 +156,11 @@ class Separator:
     ) -> Iterator[tuple[Audio, dict[str, Audio]]]:
         done = 0
         for block in self._system.separate(signal):
+            if not np.isfinite(block).all():
+                raise DemixError(
+                    f"{self.name} gave NaN or infinity at {done / SAMPLE_RATE:.1f} s: its weights "
+                    "are damaged, or the song is far beyond full scale"
+                )
             mixture = signal.read(done, done + block.shape[-1])
             yield mixture, dict(zip(STEMS, block, strict=True))
             done += block.shape[-1]

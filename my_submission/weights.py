@@ -246,8 +246,12 @@ def refuse_foreign(path: Path, system: str, *, manifest: Path | None = None) -> 
     listed = [weight for files in load_manifest(manifest).values() for weight in files]
     with _reading(path):
         size = path.stat().st_size
-    # Hashing is spared where the size alone shows that the file is nobody's.
-    candidates = [w for w in listed if w.sha256 and w.bytes in (None, size)]
+    # A file is hashed only if, by its kind and size, it can be one of those listed.
+    candidates = [
+        w
+        for w in listed
+        if w.sha256 and w.bytes in (None, size) and Path(w.file).suffix == path.suffix
+    ]
     same = _with_hash(sha256_of(path), candidates) if candidates else []
     if same and not any((w.system, w.file) == (system, path.name) for w in same):
         raise DemixError(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from my_submission.audio import ArraySignal
-from my_submission.chunking import aligned, triangle, trimmed_chunks, weighted_segments
+from my_submission.chunking import triangle, trimmed_chunks, weighted_segments
 from my_submission.stems import Audio
 
 GEN, TRIM = 50, 7
@@ -108,18 +108,3 @@ def test_weighted_segments_equal_the_plain_overlap_add(
 )
 def test_triangle_rises_and_falls(segment: int, expected: list[float]) -> None:
     np.testing.assert_allclose(triangle(segment), expected, rtol=1e-6)
-
-
-def test_aligned_cuts_all_streams_at_the_same_places(rng: np.random.Generator) -> None:
-    song = rng.standard_normal((2, 100)).astype(np.float32)
-    cuts: list[list[int]] = [[30, 60], [7, 31, 90], []]
-    steps = list(aligned(iter(np.split(song, where, axis=1)) for where in cuts))
-    assert all(len({block.shape[-1] for block in blocks}) == 1 for blocks in steps)
-    for stream in zip(*steps, strict=True):
-        np.testing.assert_array_equal(np.concatenate(stream, axis=1), song)
-
-
-def test_aligned_refuses_streams_of_different_lengths() -> None:
-    streams = [iter([np.zeros((2, 3), np.float32)]), iter([np.zeros((2, 4), np.float32)])]
-    with pytest.raises(ValueError, match="different lengths"):
-        list(aligned(streams))

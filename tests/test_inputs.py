@@ -42,7 +42,7 @@ def test_a_folder_with_a_mixture_is_one_song(tmp_path: Path) -> None:
 
 def test_earlier_outputs_are_not_separated_again(tmp_path: Path) -> None:
     touch(tmp_path / "song.wav", tmp_path / "separated" / "starter" / "song" / "bass.wav")
-    assert tracks(find_songs([tmp_path], exclude=tmp_path / "separated")) == ["song"]
+    assert tracks(find_songs([tmp_path], exclude=[tmp_path / "separated"])) == ["song"]
 
 
 def test_musdb_files_lose_both_suffixes(tmp_path: Path) -> None:

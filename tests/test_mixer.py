@@ -10,8 +10,7 @@ import torch
 from my_submission.audio import ArraySignal
 from my_submission.errors import DemixError
 from my_submission.networks.checkpoints import load_state_dict
-from my_submission.separators.mixer import Mixer, blended, stacked
-from my_submission.stems import Stem
+from my_submission.separators.mixer import Mixer
 from tests.conftest import write_mixer
 
 
@@ -41,22 +40,6 @@ def test_a_stream_is_mixed_with_the_mixture_of_the_same_time(rng: np.random.Gene
     np.testing.assert_allclose(
         np.concatenate(list(blocks), axis=-1), mixer(estimates, mixture), rtol=1e-5, atol=1e-6
     )
-
-
-def test_one_stream_per_stem_becomes_one_of_all(rng: np.random.Generator) -> None:
-    stems = rng.standard_normal((4, 2, 50)).astype(np.float32)
-    streams = [iter(np.split(stem, [10 * k + 1], axis=-1)) for k, stem in enumerate(stems)]
-    np.testing.assert_array_equal(np.concatenate(list(stacked(streams)), axis=-1), stems)
-
-
-def test_blending_takes_each_stems_share(rng: np.random.Generator) -> None:
-    first, second = rng.standard_normal((2, 4, 2, 9)).astype(np.float32)
-    share: dict[Stem, float] = {"vocals": 0.9, "bass": 0.5, "drums": 1.0, "other": 0.0}
-    (block,) = blended(iter([first]), iter([second]), share)
-    np.testing.assert_allclose(block[0], (first[0] + second[0]) / 2, rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(block[1], first[1])
-    np.testing.assert_array_equal(block[2], second[2])
-    np.testing.assert_allclose(block[3], 0.9 * first[3] + 0.1 * second[3], rtol=1e-5, atol=1e-6)
 
 
 def test_a_mixer_is_loaded(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_device_that_the_session_did_not_get_is_refused(
     monkeypatch.setattr(
         onnxruntime,
         "InferenceSession",
-        lambda path, options, providers: session(path, options, providers=["CPUExecutionProvider"]),
+        lambda path, options, **_others: session(path, options, providers=["CPUExecutionProvider"]),
     )
     with pytest.raises(DemixError, match="onnxruntime gave CPUExecutionProvider"):
         OnnxNetwork(tmp_path / "net.onnx", "cuda:1")

@@ -38,6 +38,17 @@ def check_rate(name: str, rate: int) -> None:
         )
 
 
+def resampled(sound: Audio, from_rate: int, to_rate: int) -> Audio:
+    """Resample sound ``[2, n]`` that is in memory, as a stream of it would be.
+
+    Raises:
+        DemixError: ``from_rate`` is none of a recording.
+    """
+    check_rate("sound", from_rate)
+    resampler = StreamResampler(from_rate, to_rate)
+    return np.concatenate([resampler.push(sound), resampler.finish()], axis=1)
+
+
 class StreamResampler:
     """Resamples consecutive blocks of stereo sound; the blocks' sizes do not matter.
 

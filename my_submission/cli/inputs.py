@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from my_submission.display import shown
 from my_submission.errors import DemixError
 
 SUFFIXES = frozenset(
@@ -31,7 +30,7 @@ class SongFile:
     track: PurePath
 
 
-def find_songs(inputs: Sequence[Path], *, exclude: Path | None = None) -> list[SongFile]:
+def find_songs(inputs: Sequence[Path], *, exclude: Sequence[Path] = ()) -> list[SongFile]:
     """List the songs that files and folders stand for.
 
     Folders are searched with their subfolders, hidden ones left out. One that holds ``mixture.*``
@@ -39,7 +38,7 @@ def find_songs(inputs: Sequence[Path], *, exclude: Path | None = None) -> list[S
 
     Args:
         inputs: Files and folders.
-        exclude: A folder that is never searched: that of earlier outputs.
+        exclude: Folders that are never searched: those of earlier outputs.
 
     Raises:
         DemixError: An input is not there, or a folder holds no song.
@@ -49,23 +48,23 @@ def find_songs(inputs: Sequence[Path], *, exclude: Path | None = None) -> list[S
         if path.is_dir():
             found = list(_search(path, exclude))
             if not found:
-                raise DemixError(f"{shown(path)}: a folder without songs")
+                raise DemixError(f"{path}: a folder without songs")
             songs += found
         elif path.exists():
             songs.append(SongFile(path, PurePath(_track_name(path))))
         else:
-            raise DemixError(f"{shown(path)}: no such file or folder")
+            raise DemixError(f"{path}: no such file or folder")
     return songs
 
 
-def _search(root: Path, exclude: Path | None) -> Iterator[SongFile]:
-    excluded = exclude.resolve() if exclude is not None else None
+def _search(root: Path, exclude: Sequence[Path]) -> Iterator[SongFile]:
+    excluded = {folder.resolve() for folder in exclude}
     for folder, subfolders, files in os.walk(root):
         here = Path(folder)
         subfolders[:] = sorted(
             name
             for name in subfolders
-            if not name.startswith(".") and (here / name).resolve() != excluded
+            if not name.startswith(".") and (here / name).resolve() not in excluded
         )
         names = sorted(
             name
@@ -111,9 +110,12 @@ def output_paths(
     for name in names:
         try:
             relative = template.format(
-                track=song.track, trackext=song.path.suffix.lstrip("."), stem=name, ext=extension
+                track=str(song.track),
+                trackext=song.path.suffix.lstrip("."),
+                stem=name,
+                ext=extension,
             )
-        except (KeyError, IndexError, ValueError, AttributeError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError) as error:
             raise DemixError(
                 f"--filename {template!r}: use {{track}}, {{trackext}}, {{stem}} and {{ext}} only"
             ) from error
@@ -126,17 +128,20 @@ def output_paths(
 
 
 def require_distinct(outputs: Sequence[tuple[SongFile, dict[str, Path]]]) -> None:
-    """Refuse songs whose stems would overwrite each other's.
+    """Refuse songs whose stems would overwrite each other's, or a song.
 
     Raises:
-        DemixError: Two songs have an output file in common.
+        DemixError: Two songs have an output file in common, or an output is an input.
     """
     owner: dict[Path, SongFile] = {}
+    inputs = {song.path.resolve() for song, _ in outputs}
     for song, paths in outputs:
         for path in paths.values():
+            if path.resolve() in inputs:
+                raise DemixError(f"{path} is a song and would be overwritten: choose another -o")
             first = owner.setdefault(path, song)
             if first.path != song.path:
                 raise DemixError(
-                    f"{shown(first.path)} and {shown(song.path)} would both write {shown(path)}: "
+                    f"{first.path} and {song.path} would both write {path}: "
                     "separate them into different folders (-o) or use {trackext} in --filename"
                 )

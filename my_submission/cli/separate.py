@@ -87,7 +87,7 @@ def separate(
     fmt = OutputFormat(container=container, subtype=subtype, clip_mode=clip_mode)
     wanted = [two_stems, f"no_{two_stems}"] if two_stems else list(STEMS)
 
-    found = find_songs(songs, exclude=out)
+    found = find_songs(songs, exclude=[out, out / name])
     outputs = [
         (song, output_paths(song, out / name, filename, wanted, container)) for song in found
     ]

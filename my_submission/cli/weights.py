@@ -11,7 +11,6 @@ from my_submission.cli.batch import error_console, progress_bars
 from my_submission.cli.options import ModelsOption
 from my_submission.display import shown
 from my_submission.errors import DemixError
-from my_submission.fetch import fetch as fetch_weights
 
 app = typer.Typer(help="List, fetch and verify weights.", no_args_is_help=True)
 
@@ -48,6 +47,8 @@ def fetch(system: SystemArgument, models: ModelsOption = None) -> None:
 
     DEMIX_WEIGHTS_URL replaces the hosts: BASE/SYSTEM/FILE.
     """
+    from my_submission.fetch import fetch as fetch_weights  # late: requests takes its time
+
     console = error_console()
     with progress_bars(console) as add_bar:
         bars = {}

@@ -1,6 +1,7 @@
 """Checkpoints as data: tensors by name, and nothing that could run."""
 
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from my_submission.errors import DemixError
+
+CORRUPT = (
+    *(OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError),
+    *(AssertionError, ImportError, OverflowError, pickle.UnpicklingError, struct.error),
+)
+"""What torch raises for damaged files, depending on the damaged byte."""
 
 
 def load_state_dict(path: Path) -> Mapping[str, Tensor]:
@@ -18,7 +25,7 @@ def load_state_dict(path: Path) -> Mapping[str, Tensor]:
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except CORRUPT as error:
         reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
         raise DemixError(
             f"{path}: cannot be read as a checkpoint of tensors ({reason}); fetch it again"
@@ -27,6 +34,10 @@ def load_state_dict(path: Path) -> Mapping[str, Tensor]:
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     ):
         raise DemixError(f"{path}: not a checkpoint: expected named tensors only")
+    for name, value in state.items():
+        is_plain = value.layout == torch.strided and not value.is_meta
+        if not (is_plain and value.is_floating_point() and bool(value.isfinite().all())):
+            raise DemixError(f"{path}: {name} is not a dense tensor of finite numbers")
     return state
 
 

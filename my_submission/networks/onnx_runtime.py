@@ -11,6 +11,8 @@ from my_submission.errors import DemixError
 from my_submission.stems import Audio
 
 LOAD_ERRORS = (
+    errors.EngineError,
+    errors.EPFail,
     errors.Fail,
     errors.InvalidArgument,
     errors.InvalidGraph,
@@ -19,7 +21,9 @@ LOAD_ERRORS = (
     errors.NoSuchFile,
     errors.NotImplemented,
     errors.RuntimeException,
+    UnicodeDecodeError,  # raised for a damaged string in the file
 )
+RUN_ERRORS = (errors.EPFail, errors.Fail, errors.RuntimeException)
 
 
 class OnnxNetwork:
@@ -43,7 +47,7 @@ class OnnxNetwork:
         options.add_session_config_entry("session.use_env_allocators", "1")
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=[provider(device)]
+                str(path), options, providers=[provider(device)], enable_fallback=0
             )
         except LOAD_ERRORS as error:
             reason = str(error).split("\n")[0][:160]
@@ -53,11 +57,14 @@ class OnnxNetwork:
         self._require_device(device)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         shape = inputs[0].shape if len(inputs) == len(outputs) == 1 else []
-        if len(shape) != 4 or shape[1] != 4 or not all(isinstance(n, int) for n in shape[1:]):
+        is_sized = [isinstance(length, int) for length in shape] == [False, True, True, True]
+        if not is_sized or shape[1] != 4:
             raise DemixError(
                 f"{path}: not a TFC-TDF network: its input is {shape}, "
                 "expected [batch, 4, dim_f, num_frames]"
             )
+        if {port.type for port in (*inputs, *outputs)} != {"tensor(float)"}:
+            raise DemixError(f"{path}: its numbers are {inputs[0].type}, expected tensor(float)")
         if outputs[0].shape[1:] != shape[1:]:
             raise DemixError(
                 f"{path}: not a TFC-TDF network: its output is {outputs[0].shape} for {shape}"
@@ -69,9 +76,17 @@ class OnnxNetwork:
         self._input, self._output = inputs[0].name, outputs[0].name
 
     def __call__(self, spectrogram: Audio) -> Audio:
-        """Map ``[batch, 4, dim_f, num_frames]`` float32 to the same shape."""
+        """Map ``[batch, 4, dim_f, num_frames]`` float32 to the same shape.
+
+        Raises:
+            DemixError: onnxruntime failed, for instance for want of memory.
+        """
         feed = {self._input: np.ascontiguousarray(spectrogram, dtype=np.float32)}
-        estimate: Audio = self._session.run([self._output], feed)[0]
+        try:
+            estimate: Audio = self._session.run([self._output], feed)[0]
+        except RUN_ERRORS as error:
+            reason = str(error).split("\n")[0][:160]
+            raise DemixError(f"{self.path}: onnxruntime could not run it ({reason})") from error
         return estimate
 
     def _require_device(self, device: str) -> None:

@@ -1,15 +1,14 @@
 """The Mixer: improved stems as a linear function of first estimates and the mixture."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from my_submission.audio import Signal
-from my_submission.chunking import aligned
 from my_submission.errors import DemixError
 from my_submission.networks.checkpoints import load_state_dict
-from my_submission.stems import STEMS, Audio, Stem
+from my_submission.stems import STEMS, Audio
 
 
 class Mixer:
@@ -50,17 +49,3 @@ class Mixer:
             end = position + block.shape[-1]
             yield self(block, mixture.read(position, end))
             position = end
-
-
-def stacked(streams: Iterable[Iterator[Audio]]) -> Iterator[Audio]:
-    """Join one stream ``[2, n]`` per stem into one stream ``[stems, 2, n]``."""
-    return (np.stack(blocks) for blocks in aligned(streams))
-
-
-def blended(
-    first: Iterator[Audio], second: Iterator[Audio], share: Mapping[Stem, float]
-) -> Iterator[Audio]:
-    """Add two streams ``[4, 2, n]``, stem by stem: `share` of the first, the rest of the second."""
-    weights = np.array([share[stem] for stem in STEMS], np.float32)[:, None, None]
-    for a, b in aligned([first, second]):
-        yield weights * a + (1 - weights) * b

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from my_submission.audio import Signal
 from my_submission.separators.demucs import DemucsV2Separator, mono, statistics
-from my_submission.separators.mixer import blended, stacked
 from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
 from my_submission.stems import STEMS, Audio, Stem
+from my_submission.streams import blended, stacked
 
 TFC_TDF: dict[Stem, TfcTdfConfig] = {
     "bass": TfcTdfConfig(n_fft=16384, dim_f=2048, num_frames=256, trim=8192),
