@@ -1,14 +1,16 @@
 # make demo | test | lint | bench | install | clean      RUNTIME=cpu (default) or gpu
 PYTHON ?= $(shell command -v python3.11 || echo python3)
-RUNTIME ?= cpu
 # torch's own wheel index for CPU builds, where its default build would bring gigabytes of CUDA.
 TORCH_INDEX ?=
 
 VENV := .venv
+# What is installed stays, until another RUNTIME is asked for.
+RUNTIME ?= $(if $(wildcard $(VENV)/.installed-gpu),gpu,cpu)
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(RUNTIME)
 OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),cpu,gpu)
-PIP_FLAGS := --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .PHONY: demo test lint format bench install install-synthesis clean
 
@@ -39,13 +41,13 @@ install: $(STAMP)
 
 # What `python -m training.synthesis` needs from Python; pyworld is compiled, so it needs g++.
 install-synthesis: install
-	$(BIN)/python -m pip install $(PIP_FLAGS) --editable '.[$(RUNTIME),synthesis]'
+	$(PIP) install $(INDEX) --editable '.[$(RUNTIME),synthesis]'
 
 $(STAMP): pyproject.toml | $(BIN)/pip
 	@# onnxruntime and onnxruntime-gpu overwrite each other's files.
 	@test ! -e $(VENV)/.installed-$(OTHER_RUNTIME) || \
-		$(BIN)/python -m pip uninstall $(PIP_FLAGS) --yes onnxruntime onnxruntime-gpu
-	$(BIN)/python -m pip install $(PIP_FLAGS) --editable '.[$(RUNTIME),score,train,dev]'
+		$(PIP) uninstall --yes onnxruntime onnxruntime-gpu
+	$(PIP) install $(INDEX) --editable '.[$(RUNTIME),score,train,dev]'
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
@@ -54,7 +56,7 @@ $(BIN)/pip:
 	@command -v $(PYTHON) > /dev/null || \
 		{ echo 'error: no $(PYTHON): give PYTHON=, a Python 3.11 or later' >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) > /dev/null 2>&1 || { rm -rf $(VENV); \
-		$(PYTHON) -m pip install $(PIP_FLAGS) --target build/virtualenv virtualenv && \
+		$(PYTHON) -m pip --quiet install --target build/virtualenv virtualenv && \
 		PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet $(VENV); } || \
 		{ rm -rf $(VENV); echo 'error: $(PYTHON) has neither venv nor pip: install one of' \
 		'python3-venv and python3-pip, or give PYTHON= another Python' >&2; exit 1; }

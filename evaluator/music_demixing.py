@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from evaluator import aicrowd_helpers
-from evaluator.errors import EvaluatorError
+from evaluator.errors import EvaluatorError, one_line
 from evaluator.report import print_scores, quarter_of_mixture, write_scores
 from evaluator.scoring import has_references, score_folder
 from evaluator.sound import (
@@ -167,7 +167,7 @@ class MusicDemixingPredictor:
             if not self.verify_results(name):
                 raise EvaluatorError(f"song {name}: verify_results refused the stems")
             print(
-                f"{done}/{len(names)} {name}: {seconds:.1f} s"
+                f"{done}/{len(names)} {one_line(name)}: {seconds:.1f} s"
                 f" of {self.inference_per_music_timeout} s",
                 flush=True,
             )

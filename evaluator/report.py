@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluator.atomic import replacing
-from evaluator.errors import EvaluatorError
+from evaluator.errors import EvaluatorError, one_line
 from evaluator.scoring import SongScore, mean_score, score_quarter_mixture
 from evaluator.sound import STEMS
 
@@ -29,10 +29,15 @@ def quarter_of_mixture(references: Path, names: Sequence[str]) -> SongScore | No
         names: the songs.
 
     Returns:
-        The mean, or None where a song has no mixture, because a mean over fewer songs could
-        not be compared with the others in the table.
+        The mean, or None where a song has no mixture that fits its stems (said on standard
+        output), because a mean over fewer songs could not be compared with the others in the
+        table.
     """
-    found = [score_quarter_mixture(references / name) for name in names]
+    try:
+        found = [score_quarter_mixture(references / name) for name in names]
+    except EvaluatorError as error:
+        print(f"without the row of {QUARTER_NAME}: {error}")
+        return None
     songs = [score for score in found if score is not None]
     return mean_score(songs, name=QUARTER_NAME) if songs and len(songs) == len(names) else None
 
@@ -86,7 +91,7 @@ def write_scores(path: Path, scores: Sequence[SongScore], quarter: SongScore | N
         "mean": _mean(scores).as_dict(),
         "quarter_of_mixture": None if quarter is None else quarter.as_dict(),
     }
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(document, indent=2) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
@@ -103,4 +108,4 @@ def _mean(scores: Sequence[SongScore]) -> SongScore:
 def _cells(score: SongScore) -> list[Text]:
     # Text, not str: a song named "[live]" is no markup.
     values = (*(score.stems[stem] for stem in STEMS), score.song)
-    return [Text(score.name), *(Text(f"{value:.3f}") for value in values)]
+    return [Text(one_line(score.name)), *(Text(f"{value:.3f}") for value in values)]

@@ -1,5 +1,6 @@
 """Sound files, found by stem and read in blocks: memory does not grow with their length."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 
-from evaluator.errors import EvaluatorError
+from evaluator.errors import EvaluatorError, one_line
 
 STEMS = ("bass", "drums", "other", "vocals")
 """The four sources, in the challenge's order."""
@@ -86,8 +87,8 @@ def subfolders(folder: Path) -> list[Path]:
 
 def name_some(names: Sequence[str], most: int = 10) -> str:
     """Names in one line, the last ones as a count where there are many."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+    some = one_line(", ".join(names[:most]))
+    return f"{some} and {len(names) - most} more" if len(names) > most else some
 
 
 class SoundReader:
@@ -105,7 +106,8 @@ class SoundReader:
         if not path.is_file():
             raise EvaluatorError(f"{path} is missing")
         try:
-            self._file = sf.SoundFile(path)
+            # By descriptor, because libsndfile cannot open names that are not Unicode.
+            self._file = sf.SoundFile(os.open(path, os.O_RDONLY), closefd=True)
         except sf.LibsndfileError as error:
             raise self._unreadable(error) from error
         self.num_frames: int = self._file.frames

@@ -42,4 +42,29 @@ def cuda_obstacle(index: int) -> str | None:
         return f"torch finds {torch.cuda.device_count()} CUDA GPU(s)"
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         return "this onnxruntime has no CUDA (install onnxruntime-gpu: make install RUNTIME=gpu)"
+    if not session_runs_on_cuda(index):
+        return "onnxruntime cannot start on it (its CUDA and cuDNN must fit the driver's)"
     return None
+
+
+# An ONNX model of one Identity node: enough to ask which provider a session really gets.
+IDENTITY = bytes.fromhex(
+    "080812003a370a100a017812017922084964656e746974791201695a0f0a0178120a0a08080112040a020801"
+    "620f0a0179120a0a08080112040a02080142040a00100d"
+)
+
+
+def session_runs_on_cuda(index: int) -> bool:
+    """Tell whether a session that asks for GPU number `index` gets it.
+
+    onnxruntime-gpu lists CUDA wherever it is installed, and falls back to the CPU where CUDA's
+    libraries are missing.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(
+        IDENTITY,
+        options,
+        providers=[("CUDAExecutionProvider", {"device_id": index}), "CPUExecutionProvider"],
+    )
+    return bool(session.get_providers()[0] == "CUDAExecutionProvider")

@@ -62,6 +62,14 @@ def test_formats(run: Run, song: Path, flags: list[str], suffix: str, subtype: s
     assert soundfile.info(f"separated/starter/song/vocals.{suffix}").subtype == subtype
 
 
+def test_outputs_beside_the_songs_are_not_songs(run: Run, song: Path) -> None:
+    Path("song.wav").write_bytes(song.read_bytes())
+    assert run("separate", ".", "-o", ".") == 0
+    once = files()
+    assert run("separate", ".", "-o", ".") == 0
+    assert files() == once
+
+
 @pytest.mark.parametrize(
     "flags", [["--float32", "--flac"], ["--flac", "--mp3"], ["--mp3", "--int24"]]
 )
@@ -215,5 +223,19 @@ def test_an_interrupted_run_leaves_no_stems(
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == status
-    assert "Traceback" not in errors
+    assert errors == "error: interrupted\n"
     assert files(out) == []
+
+
+def test_a_challenges_own_evaluator_leaves_the_command_working(tmp_path: Path) -> None:
+    (tmp_path / "evaluator").mkdir()
+    (tmp_path / "evaluator" / "__init__.py").touch()
+    code = "import sys; sys.argv = ['demix', '--list-systems']; from my_submission.cli import main"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; sys.argv.insert(1, 'separate'); main()"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

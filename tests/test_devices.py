@@ -4,15 +4,21 @@ import onnxruntime
 import pytest
 import torch
 
-from my_submission.devices import resolve_device
+from my_submission import devices
+from my_submission.devices import resolve_device, session_runs_on_cuda
 from my_submission.errors import DemixError
 
 
 def set_machine(
-    monkeypatch: pytest.MonkeyPatch, gpus: int, providers: tuple[str, ...] = ()
+    monkeypatch: pytest.MonkeyPatch,
+    gpus: int,
+    providers: tuple[str, ...] = (),
+    *,
+    starts: bool = True,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(devices, "session_runs_on_cuda", lambda _index: starts)
     monkeypatch.setattr(
         onnxruntime, "get_available_providers", lambda: [*providers, "CPUExecutionProvider"]
     )
@@ -40,6 +46,19 @@ def test_a_gpu_that_onnxruntime_cannot_use_is_said(monkeypatch: pytest.MonkeyPat
     assert resolve_device("auto") == "cpu"
     with pytest.raises(DemixError, match="onnxruntime-gpu"):
         resolve_device("cuda")
+
+
+def test_a_gpu_on_which_onnxruntime_does_not_start_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_machine(monkeypatch, gpus=1, providers=("CUDAExecutionProvider",), starts=False)
+    assert resolve_device("auto") == "cpu"
+    with pytest.raises(DemixError, match="cannot start on it"):
+        resolve_device("cuda")
+
+
+def test_the_probe_tells_whether_there_is_a_gpu() -> None:
+    assert session_runs_on_cuda(0) is torch.cuda.is_available()
 
 
 @pytest.mark.parametrize("device", ["", "gpu", "cuda:", "cuda:-1", "cuda:x", "CPU"])

@@ -34,9 +34,11 @@ class FakeSeparator:
         path: Path,
         paths: Mapping[str, Path],
         *,
+        source_rate: bool,
         progress: Callable[[int, int], None],
         say: Callable[[str], None],
     ) -> None:
+        assert source_rate  # or the stems would not fit the references
         say(f"reading [{path.parent.name}]")
         if "broken" in path.parent.name:
             raise DemixError(f"{path} is broken")

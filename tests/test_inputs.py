@@ -80,6 +80,7 @@ def test_a_template_places_the_stems() -> None:
         ("{}/{stem}", "use {track}"),
         ("{track", "use {track}"),
         ("{track.nothing}/{stem}", "use {track}"),
+        ("{track[a]}/{stem}", "use {track}"),
         ("/tmp/{stem}", "leads out"),
         ("../{stem}", "leads out"),
         ("", "leads out"),
@@ -99,3 +100,11 @@ def test_songs_that_would_overwrite_each_other_are_refused(tmp_path: Path) -> No
     with pytest.raises(DemixError, match="would both write"):
         require_distinct(outputs)
     require_distinct(outputs[:1] * 2)  # the same song named twice is no conflict
+
+
+def test_a_song_is_never_overwritten(tmp_path: Path) -> None:
+    touch(tmp_path / "starter" / "vocals.wav")
+    songs = find_songs([tmp_path / "starter" / "vocals.wav"])
+    paths = output_paths(songs[0], tmp_path / "starter", "{stem}.{ext}", STEMS, "wav")
+    with pytest.raises(DemixError, match="is a song and would be overwritten"):
+        require_distinct([(songs[0], paths)])

@@ -90,6 +90,41 @@ def test_a_corrupt_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None
         Mixer.load(tmp_path / "mixer.ckpt")
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+def test_any_damage_is_one_line(tmp_path: Path, rng: np.random.Generator, legacy: bool) -> None:
+    path = tmp_path / "mixer.ckpt"
+    state = {"linear.weight": torch.eye(8, 10)}
+    torch.save(state, path, _use_new_zipfile_serialization=not legacy)
+    whole = path.read_bytes()
+    refused = 0
+    for length in range(0, len(whole), 7):
+        damaged = bytearray(whole[:length] if length % 2 else whole)
+        if damaged:
+            damaged[int(rng.integers(len(damaged)))] ^= int(rng.integers(1, 256))
+        path.write_bytes(damaged)
+        try:
+            Mixer.load(path)
+        except DemixError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > 20
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [
+        torch.eye(8, 10).to_sparse(),
+        torch.eye(8, 10, dtype=torch.int64),
+        torch.full((8, 10), torch.nan),
+        torch.empty(8, 10, device="meta"),
+    ],
+)
+def test_other_numbers_are_refused(tmp_path: Path, weight: torch.Tensor) -> None:
+    torch.save({"linear.weight": weight}, tmp_path / "mixer.ckpt")
+    with pytest.raises(DemixError, match="is not a dense tensor of finite numbers"):
+        Mixer.load(tmp_path / "mixer.ckpt")
+
+
 def test_anything_but_named_tensors_is_refused(tmp_path: Path) -> None:
     torch.save([torch.eye(8, 10)], tmp_path / "list.ckpt")
     torch.save({"epoch": 3}, tmp_path / "numbers.ckpt")

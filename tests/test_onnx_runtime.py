@@ -103,3 +103,38 @@ def test_a_device_that_the_session_did_not_get_is_refused(
 def test_providers_carry_the_number_of_the_gpu() -> None:
     assert provider("cpu") == "CPUExecutionProvider"
     assert provider("cuda:2") == ("CUDAExecutionProvider", {"device_id": 2})
+
+
+def test_any_damage_is_one_line(tmp_path: Path, rng: np.random.Generator) -> None:
+    write_scaling_network(tmp_path / "whole.onnx", 1.0, dim_f=32, num_frames=8)
+    whole = np.frombuffer((tmp_path / "whole.onnx").read_bytes(), np.uint8)
+    refused = 0
+    for _ in range(150):
+        damaged = whole.copy()
+        damaged[rng.integers(len(whole), size=3)] = rng.integers(256, size=3)
+        (tmp_path / "net.onnx").write_bytes(damaged.tobytes())
+        try:
+            OnnxNetwork(tmp_path / "net.onnx")(np.zeros((1, 4, 32, 8), np.float32))
+        except DemixError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > 50
+
+
+@pytest.mark.parametrize("change", ["double", "fixed batch"])
+def test_a_network_of_other_numbers_or_a_fixed_batch_is_refused(
+    tmp_path: Path, change: str
+) -> None:
+    write_scaling_network(tmp_path / "net.onnx", 1.0, dim_f=32, num_frames=8)
+    model = onnx.load(str(tmp_path / "net.onnx"))
+    for port in (*model.graph.input, *model.graph.output):
+        if change == "double":
+            port.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+        else:
+            port.type.tensor_type.shape.dim[0].dim_value = 2
+    if change == "double":
+        gain = onnx.numpy_helper.from_array(np.array(1.0), "gain")
+        model.graph.initializer[0].CopyFrom(gain)
+    onnx.save(model, str(tmp_path / "net.onnx"))
+    with pytest.raises(DemixError, match=r"tensor\(double\)|not a TFC-TDF network"):
+        OnnxNetwork(tmp_path / "net.onnx")

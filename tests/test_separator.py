@@ -116,6 +116,24 @@ def test_an_array_with_nan_or_infinity_is_refused(separator: Separator, bad: flo
         separator.separate_array(np.full((2, 10), bad))
 
 
+def test_an_array_gives_what_its_file_gives_at_another_rate(
+    separator: Separator, tmp_path: Path, noise: Audio
+) -> None:
+    soundfile.write(tmp_path / "song.wav", noise.T, 48_000, subtype="FLOAT")
+    from_file = separator.separate_file(tmp_path / "song.wav")
+    from_array = separator.separate_array(noise, 48_000)
+    for stem in STEMS:
+        np.testing.assert_array_equal(from_file[stem], from_array[stem])
+    assert separator.separate_array(noise[:, :1], 192_000)["bass"].shape == (2, 1)
+    with pytest.raises(DemixError, match="sample rate 0 Hz"):
+        separator.separate_array(noise, 0)
+
+
+def test_integers_are_refused(separator: Separator) -> None:
+    with pytest.raises(DemixError, match="expected floats"):
+        separator.separate_array(np.ones((2, 9), np.int16))
+
+
 def test_a_network_that_gives_nan_leaves_nothing(models: Path, song: Path, tmp_path: Path) -> None:
     separator = Separator("starter", models=models, device="cpu")
 
@@ -127,6 +145,8 @@ def test_a_network_that_gives_nan_leaves_nothing(models: Path, song: Path, tmp_p
     with pytest.raises(DemixError, match="NaN"):
         separator.separate_to_files(song, {"bass": tmp_path / "out" / "bass.wav"})
     assert not (tmp_path / "out").exists()
+    with pytest.raises(DemixError, match="NaN"):
+        separator.separate_file(song)
 
 
 def test_an_unknown_stem_is_named(noise: Audio) -> None:

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from my_submission import weights
 from my_submission.cli.batch import error_console, progress_bars
@@ -21,24 +20,17 @@ COLOURS = {"ok": "green", "missing": "yellow", "wrong": "red"}
 @app.command("list")
 def list_weights(models: ModelsOption = None) -> None:
     """List every system's files, whether they are there, and where they come from."""
-    table = Table("system", "file", "bytes", "state", "licence", "source")
     folder = weights.models_folder(models)
+    console = Console(soft_wrap=True, highlight=False)
     for system, files in weights.load_manifest().items():
+        console.print(f"{system} in {shown(folder / system)}", style="bold", markup=False)
         for weight in files:
-            there = (folder / system / weight.file).is_file()
-            table.add_row(
-                system,
-                weight.file,
-                f"{weight.bytes:,}" if weight.bytes else "",
-                "[green]there" if there else "[yellow]missing",
-                weight.licence,
-                weight.source,
-            )
-    console = Console()
-    if not console.is_terminal:  # whole lines for whoever reads the output by a program
-        console = Console(width=240)
-    console.print(table)
-    console.print(f"in {shown(folder)}", markup=False, highlight=False, soft_wrap=True)
+            state = "there" if (folder / system / weight.file).is_file() else "missing"
+            size = f"{weight.bytes:,} bytes" if weight.bytes else "size not published"
+            style = COLOURS["ok" if state == "there" else state]
+            console.print(f"  {weight.file}: {state}, {size}", style=style, markup=False)
+            console.print(f"    from {weight.source}", markup=False)
+            console.print(f"    licence: {weight.licence}", markup=False)
 
 
 @app.command()
