@@ -9,7 +9,8 @@ import torch
 
 from my_submission.errors import DemixError
 from my_submission.networks.tfc_tdf import TfcTdf, TfcTdfSize
-from training.fit import Fit, FitOptions, relative_error
+from training.fit import Fit, FitOptions
+from training.loss import relative_error
 from training.network import SILENCE, ScaledTfcTdf, bin_levels, start_as_mask
 from training.songs import SongStore
 
@@ -65,6 +66,40 @@ def test_a_checkpoint_of_other_options_is_an_error(store: SongStore, tmp_path: P
     Fit(OPTIONS, store, tmp_path / "run", silent).run(max_steps=1)
     with pytest.raises(DemixError, match="other options"):
         Fit(replace(OPTIONS, seed=2), store, tmp_path / "run", silent)
+
+
+def test_a_run_goes_on_in_a_narrower_band(store: SongStore, tmp_path: Path) -> None:
+    wide = Fit(OPTIONS, store, tmp_path / "wide", silent)
+    wide.run(max_steps=2)
+    # As many hidden units in a quarter of the bins.
+    size = replace(OPTIONS.size, dim_f=16, bottleneck_factor=2)
+    options = replace(OPTIONS, size=size)
+    narrow = Fit(options, store, tmp_path / "narrow", silent)
+    narrow.narrow_from(wide.checkpoint)
+    before, after = wide.network.state_dict(), narrow.network.state_dict()
+    for name, value in after.items():
+        assert torch.equal(value, before[name][tuple(slice(n) for n in value.shape)]), name
+    assert torch.equal(after["scale"], before["scale"][:, :, :16])
+    narrow.run(max_steps=1)
+    begun = Fit(options, store, tmp_path / "narrow", silent)
+    begun.narrow_from(wide.checkpoint)
+    weight = begun.network.network.state_dict()["first_conv.0.weight"]
+    assert torch.equal(weight, narrow.network.network.state_dict()["first_conv.0.weight"])
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        replace(OPTIONS.size, dim_f=128, bottleneck_factor=16),
+        replace(OPTIONS.size, dim_f=32, num_layers=2, bottleneck_factor=4),
+    ],
+)
+def test_only_the_band_may_differ(size: TfcTdfSize, store: SongStore, tmp_path: Path) -> None:
+    wide = Fit(OPTIONS, store, tmp_path / "wide", silent)
+    wide.run(max_steps=1)
+    other = Fit(replace(OPTIONS, size=size), store, tmp_path / "other", silent)
+    with pytest.raises(DemixError, match=r"smaller than|not that of"):
+        other.narrow_from(wide.checkpoint)
 
 
 def test_there_must_be_songs_to_train_on(store: SongStore, tmp_path: Path) -> None:

@@ -12,10 +12,9 @@ from itertools import count, islice
 from pathlib import Path
 
 from my_submission.errors import DemixError
-
-from .catalogue import require, voices
-from .song import SongRequest, write_song
-from .voices import build_bank, default_cache
+from training.synthesis.catalogue import require, voices
+from training.synthesis.song import SongRequest, write_song
+from training.synthesis.voices import build_bank, default_cache
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from my_submission.errors import DemixError
-
-from . import fluid
+from training.synthesis import fluid
 
 Split = Literal["train", "held_out"]
 

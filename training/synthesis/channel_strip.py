@@ -5,9 +5,8 @@ from typing import Literal
 from numpy.random import Generator
 
 from my_submission.stems import Audio
-
-from .draw import chance, log_uniform, uniform
-from .effects import (
+from training.synthesis.draw import chance, log_uniform, uniform
+from training.synthesis.effects import (
     Section,
     chorus,
     compress,

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 from numpy.random import Generator
 
 from my_submission.stems import SAMPLE_RATE, STEMS, Stem
-
-from .draw import chance, pick, uniform, weighted
+from training.synthesis.draw import chance, pick, uniform, weighted
 
 TEMPO = {
     "pop": (80, 135),

@@ -14,9 +14,8 @@ from numpy.random import Generator
 from scipy import signal
 
 from my_submission.stems import SAMPLE_RATE, Audio
-
-from .draw import chance, pick, uniform
-from .notes import Hit
+from training.synthesis.draw import chance, pick, uniform
+from training.synthesis.notes import Hit
 
 LONGEST_SAMPLE = 4 * SAMPLE_RATE
 CHOKE_FADE = 0.02  # seconds in which a closing hi-hat stops the open one

@@ -9,8 +9,7 @@ from numpy.random import Generator
 from scipy import signal
 
 from my_submission.stems import SAMPLE_RATE, Audio
-
-from .draw import uniform
+from training.synthesis.draw import uniform
 
 Section = npt.NDArray[np.float64]
 """One second-order section `[6]`, as in scipy."""

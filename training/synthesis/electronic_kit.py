@@ -6,10 +6,9 @@ from numpy.random import Generator
 from scipy import signal
 
 from my_submission.stems import SAMPLE_RATE
-
-from .draw import uniform
-from .drum_kits import Layer, Pieces, stereo
-from .effects import high_pass, low_pass
+from training.synthesis.draw import uniform
+from training.synthesis.drum_kits import Layer, Pieces, stereo
+from training.synthesis.effects import high_pass, low_pass
 
 
 def electronic_kit(rng: Generator) -> Pieces:

@@ -10,8 +10,7 @@ import numpy as np
 
 from my_submission.errors import DemixError
 from my_submission.stems import SAMPLE_RATE, Audio
-
-from .notes import Move, Note
+from training.synthesis.notes import Move, Note
 
 LIBRARY, PACKAGE = "libfluidsynth.so.3", "libfluidsynth3"
 DRUM_BANK = 128

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from numpy.random import Generator, default_rng
 
-from .composition import Chord, Plan
-from .draw import chance, pick, uniform
-from .notes import Note
+from training.synthesis.composition import Chord, Plan
+from training.synthesis.draw import chance, pick, uniform
+from training.synthesis.notes import Note
 
 KINDS = {
     "pop": ("comp", "pad", "arpeggio", "strum", "lead"),

@@ -9,20 +9,19 @@ import numpy as np
 from numpy.random import Generator
 
 from my_submission.stems import SAMPLE_RATE, Audio, Stem
-
-from .catalogue import Font, Kit, Split, fonts, kits
-from .channel_strip import amplifier, treat
-from .composition import Plan
-from .draw import chance, pick, uniform, weighted
-from .drum_kits import ACOUSTIC_KEYS, GENERAL_MIDI_KEYS, hydrogen_kit, strike
-from .effects import active_rms, place
-from .electronic_kit import electronic_kit
-from .fluid import DRUM_BANK, render
-from .layers import KINDS, layer_notes
-from .notes import Hit, Move, Note
-from .rhythm_section import bass_notes, drum_hits
-from .synth import draw_patch, play
-from .vocals import vocal_part
+from training.synthesis.catalogue import Font, Kit, Split, fonts, kits
+from training.synthesis.channel_strip import amplifier, treat
+from training.synthesis.composition import Plan
+from training.synthesis.draw import chance, pick, uniform, weighted
+from training.synthesis.drum_kits import ACOUSTIC_KEYS, GENERAL_MIDI_KEYS, hydrogen_kit, strike
+from training.synthesis.effects import active_rms, place
+from training.synthesis.electronic_kit import electronic_kit
+from training.synthesis.fluid import DRUM_BANK, render
+from training.synthesis.layers import KINDS, layer_notes
+from training.synthesis.notes import Hit, Move, Note
+from training.synthesis.rhythm_section import bass_notes, drum_hits
+from training.synthesis.synth import draw_patch, play
+from training.synthesis.vocals import vocal_part
 
 DRUM_PROGRAMS = (0, 0, 0, 0, 1, 2, 3, 8, 9, 16, 24, 25, 32, 40, 48)
 BASS_PROGRAMS = (32, 33, 33, 34, 34, 35, 36, 37, 38, 39)

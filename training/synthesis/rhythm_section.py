@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator, default_rng
 
-from .composition import Plan, Section
-from .draw import chance, pick, uniform
-from .notes import Hit, Note
+from training.synthesis.composition import Plan, Section
+from training.synthesis.draw import chance, pick, uniform
+from training.synthesis.notes import Hit, Note
 
 LOWEST_BASS, HIGHEST_BASS = 28, 52
 

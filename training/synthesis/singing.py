@@ -9,11 +9,10 @@ import numpy.typing as npt
 from numpy.random import Generator
 
 from my_submission.stems import SAMPLE_RATE
-
-from .draw import chance, uniform
-from .notes import Note
-from .voices import Phone, Phrase
-from .world import FRAME_PERIOD, Analysis, Frames, synthesise
+from training.synthesis.draw import chance, uniform
+from training.synthesis.notes import Note
+from training.synthesis.voices import Phone, Phrase
+from training.synthesis.world import FRAME_PERIOD, Analysis, Frames, synthesise
 
 FFT_SIZE = 1024
 FREQUENCIES = np.arange(FFT_SIZE // 2 + 1) * SAMPLE_RATE / FFT_SIZE

@@ -14,12 +14,11 @@ from numpy.random import Generator, default_rng
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio, Stem
-
-from .catalogue import Split
-from .composition import Plan, compose
-from .draw import uniform
-from .effects import active_rms, hop_gains, hop_peaks
-from .performance import Credits, perform
+from training.synthesis.catalogue import Split
+from training.synthesis.composition import Plan, compose
+from training.synthesis.draw import uniform
+from training.synthesis.effects import active_rms, hop_gains, hop_peaks
+from training.synthesis.performance import Credits, perform
 
 FULL_SCALE = 32767
 LIMIT = 0.89

@@ -11,10 +11,9 @@ import numpy.typing as npt
 from numpy.random import Generator
 
 from my_submission.stems import SAMPLE_RATE, Audio
-
-from .draw import chance, log_uniform, pick, uniform
-from .effects import filtered, low_pass
-from .notes import Note
+from training.synthesis.draw import chance, log_uniform, pick, uniform
+from training.synthesis.effects import filtered, low_pass
+from training.synthesis.notes import Note
 
 TABLE_SIZE = 2048
 HIGHEST_PARTIAL_HZ = 18_000.0

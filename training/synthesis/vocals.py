@@ -9,15 +9,14 @@ import numpy.typing as npt
 from numpy.random import Generator, default_rng
 
 from my_submission.stems import SAMPLE_RATE, Audio
-
-from .catalogue import Split, Voice, voices
-from .composition import Plan
-from .draw import chance, pick, uniform, weighted
-from .effects import filtered, high_pass, low_pass, peak
-from .notes import Note
-from .singing import Manner, Throat, reshape, sing
-from .voices import Phrase, bank_path, load_voice
-from .world import Analysis
+from training.synthesis.catalogue import Split, Voice, voices
+from training.synthesis.composition import Plan
+from training.synthesis.draw import chance, pick, uniform, weighted
+from training.synthesis.effects import filtered, high_pass, low_pass, peak
+from training.synthesis.notes import Note
+from training.synthesis.singing import Manner, Throat, reshape, sing
+from training.synthesis.voices import Phrase, bank_path, load_voice
+from training.synthesis.world import Analysis
 
 BREATH_LENGTH = 0.35  # seconds
 LEAD_IN = 0.25  # seconds before the first note of a phrase, for its consonants

@@ -20,10 +20,9 @@ import soundfile
 from numpy.random import Generator, default_rng
 
 from my_submission.errors import DemixError
-
-from .catalogue import Voice
-from .draw import chance, pick
-from .world import Analysis, analyse
+from training.synthesis.catalogue import Voice
+from training.synthesis.draw import chance, pick
+from training.synthesis.world import Analysis, analyse
 
 BANK_VERSION = 1
 PHRASES = 16

@@ -1,0 +1,99 @@
+"""The command `python -m training`: make the starter, or score it."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from my_submission.errors import DemixError
+from my_submission.stems import STEMS
+from training.evaluate import evaluate_starter, save_json, table_text
+from training.songs import SongStore
+from training.starter import StarterOptions, make_mixer, make_starter
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; give the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "starter":
+            _starter(options)
+        elif options.command == "mixer":
+            print(make_mixer(SongStore(options.songs, _cache(options)), options.out))
+        else:
+            result = evaluate_starter(options.songs, options.models)
+            print(table_text(result))
+            if options.json:
+                save_json(result, options.json)
+    except DemixError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _starter(options: argparse.Namespace) -> None:
+    if not options.songs.exists():
+        command = [sys.executable, "-m", "training.synthesis", str(options.songs)]
+        command += ["--hours", str(options.hours), "--seed", str(options.seed)]
+        command += ["-j", str(options.jobs), "--split", "train"]
+        print("making songs:", " ".join(command))
+        if subprocess.run(command, check=False).returncode:
+            raise DemixError(f"{options.songs}: the songs could not be made; see above")
+    make_starter(
+        StarterOptions(
+            songs=options.songs,
+            cache=_cache(options),
+            run=options.run,
+            out=options.out,
+            stems=options.stems,
+            minutes=options.minutes,
+            narrow_minutes=options.narrow_minutes,
+            steps=options.steps,
+            peak_lr=options.peak_lr,
+            jobs=options.jobs,
+            seed=options.seed,
+        )
+    )
+
+
+def _cache(options: argparse.Namespace) -> Path:
+    songs: Path = options.songs
+    cache: Path | None = options.cache
+    return cache or songs.parent / f"{songs.name}-decoded"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    starter = commands.add_parser("starter", help="make the starter's five files")
+    _songs(starter)
+    starter.add_argument("--hours", type=float, default=2.5, help="of songs made where none are")
+    starter.add_argument("--run", type=Path, default=Path("runs/starter"), help="checkpoints")
+    starter.add_argument("--stems", nargs="+", choices=STEMS, default=STEMS)
+    starter.add_argument("--minutes", type=float, default=23.0, help="for each network")
+    starter.add_argument("--narrow-minutes", type=float, default=17.0, help="then, for each")
+    starter.add_argument("--steps", type=int, help="for each network, instead of minutes")
+    starter.add_argument("--peak-lr", type=float, default=5e-3, help="highest learning rate")
+    starter.add_argument("-j", "--jobs", type=int, default=2, help="networks trained at once")
+    starter.add_argument("--seed", type=int, default=1)
+
+    mixer = commands.add_parser("mixer", help="solve the Mixer over exported networks")
+    _songs(mixer)
+
+    evaluate = commands.add_parser("evaluate-starter", help="score it on songs it never heard")
+    evaluate.add_argument("--songs", type=Path, required=True, help="folder of held-out songs")
+    evaluate.add_argument("--models", type=Path, default=Path("models/starter"))
+    evaluate.add_argument("--json", type=Path, help="write the scores here too")
+    return parser
+
+
+def _songs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--songs", type=Path, required=True, help="folder of training songs")
+    parser.add_argument("--cache", type=Path, help="where songs are kept decoded")
+    parser.add_argument("--out", type=Path, default=Path("models/starter"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
