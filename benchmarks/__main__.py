@@ -6,15 +6,13 @@ as it is.
 """
 
 import argparse
-import json
 import os
 import platform
-import subprocess
-import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.one_run import measure
 from benchmarks.random_models import write_random_models
 from benchmarks.songs import write_noise
 from my_submission.cli.info import processor
@@ -22,14 +20,6 @@ from my_submission.cli.info import processor
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "docs" / "benchmarks.md"
 RANDOM = ("leaderboard_a", "leaderboard_b")
-
-
-def measure(system: str, models: Path, song: Path) -> dict[str, float]:
-    """Separate `song` in a process of its own; see `benchmarks.one_run` for the figures."""
-    command = [sys.executable, "-m", "benchmarks.one_run", system, str(models), str(song)]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return figures
 
 
 def main() -> None:

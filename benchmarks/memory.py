@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.__main__ import measure
+from benchmarks.one_run import measure
 from benchmarks.songs import write_noise
 
 

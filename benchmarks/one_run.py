@@ -6,10 +6,21 @@ and separation, and the peak memory of the whole process in MB.
 
 import json
 import resource
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def measure(system: str, models: Path, song: Path) -> dict[str, float]:
+    """Separate `song` in a process of its own; the figures are those that this module prints."""
+    command = [sys.executable, "-m", "benchmarks.one_run", system, str(models), str(song)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def main() -> None:
