@@ -250,7 +250,8 @@ def refuse_foreign(path: Path, system: str, *, manifest: Path | None = None) -> 
     candidates = [
         w
         for w in listed
-        if w.sha256 and w.bytes in (None, size) and Path(w.file).suffix == path.suffix
+        if w.sha256
+        and (w.bytes == size or (w.bytes is None and Path(w.file).suffix == path.suffix))
     ]
     same = _with_hash(sha256_of(path), candidates) if candidates else []
     if same and not any((w.system, w.file) == (system, path.name) for w in same):

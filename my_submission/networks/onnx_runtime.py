@@ -21,7 +21,8 @@ LOAD_ERRORS = (
     errors.NoSuchFile,
     errors.NotImplemented,
     errors.RuntimeException,
-    UnicodeDecodeError,  # raised for a damaged string in the file
+    UnicodeDecodeError,  # for a damaged string in the file
+    IndexError,  # for a network without an input or an output
 )
 RUN_ERRORS = (errors.EPFail, errors.Fail, errors.RuntimeException)
 
@@ -49,14 +50,18 @@ class OnnxNetwork:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=[provider(device)], enable_fallback=0
             )
+            # Names and axes are decoded only now.
+            inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+            shape = inputs[0].shape if len(inputs) == len(outputs) == 1 else []
+            output_shape = outputs[0].shape if outputs else []
+            self._input, self._output = inputs[0].name, outputs[0].name
+            self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         except LOAD_ERRORS as error:
             reason = str(error).split("\n")[0][:160]
             raise DemixError(
                 f"{path}: not a usable ONNX file ({reason}); fetch it again"
             ) from error
         self._require_device(device)
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        shape = inputs[0].shape if len(inputs) == len(outputs) == 1 else []
         is_sized = [isinstance(length, int) for length in shape] == [False, True, True, True]
         if not is_sized or shape[1] != 4:
             raise DemixError(
@@ -65,15 +70,13 @@ class OnnxNetwork:
             )
         if {port.type for port in (*inputs, *outputs)} != {"tensor(float)"}:
             raise DemixError(f"{path}: its numbers are {inputs[0].type}, expected tensor(float)")
-        if outputs[0].shape[1:] != shape[1:]:
+        if output_shape[1:] != shape[1:]:
             raise DemixError(
-                f"{path}: not a TFC-TDF network: its output is {outputs[0].shape} for {shape}"
+                f"{path}: not a TFC-TDF network: its output is {output_shape} for {shape}"
             )
         self.path = path
         self.dim_f: int = shape[2]
         self.num_frames: int = shape[3]
-        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
-        self._input, self._output = inputs[0].name, outputs[0].name
 
     def __call__(self, spectrogram: Audio) -> Audio:
         """Map ``[batch, 4, dim_f, num_frames]`` float32 to the same shape.
