@@ -25,7 +25,7 @@ RANDOM = ("leaderboard_a", "leaderboard_b")
 def main() -> None:
     """Measure every system on every length and write the report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--seconds", type=int, nargs="+", default=[30, 60])
+    parser.add_argument("--seconds", type=int, nargs="+", default=[60])
     parser.add_argument("--systems", nargs="+", default=["starter", *RANDOM])
     arguments = parser.parse_args()
 
