@@ -107,8 +107,8 @@ class OnnxNetwork:
 def share_arena() -> None:
     """Give all sessions of this process one arena for their activations.
 
-    An arena each would keep the peak of every one of them for good; none at all costs a quarter of
-    the time, which goes into getting the same pages from the system again and again.
+    An arena each would keep the peak of every one of them for good; none at all costs the
+    time of getting the same pages from the system again and again.
     """
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
