@@ -62,4 +62,4 @@ $(BIN)/pip:
 		'python3-venv and python3-pip, or give PYTHON= another Python' >&2; exit 1; }
 
 clean:
-	rm -rf $(VENV) data/test data/results separated .coverage .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) data/test data/results evaluator_outputs separated .coverage .mypy_cache .pytest_cache .ruff_cache build *.egg-info

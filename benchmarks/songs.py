@@ -8,9 +8,9 @@ import soundfile
 SAMPLE_RATE = 44_100
 
 
-def write_noise(path: Path, seconds: int) -> None:
+def write_noise(path: Path, seconds: int, sample_rate: int = SAMPLE_RATE) -> None:
     """Write stereo noise at -20 dB, a second at a time."""
     rng = np.random.default_rng(0)
-    with soundfile.SoundFile(path, "w", SAMPLE_RATE, 2, "PCM_16") as file:
+    with soundfile.SoundFile(path, "w", sample_rate, 2, "PCM_16") as file:
         for _ in range(seconds):
-            file.write(rng.normal(0, 0.1, (SAMPLE_RATE, 2)).clip(-1, 1))
+            file.write(rng.normal(0, 0.1, (sample_rate, 2)).clip(-1, 1))

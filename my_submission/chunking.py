@@ -10,12 +10,16 @@ Both yield a song's estimate in order, block after block, so what they hold does
 song. With a network that gives its input back, both give the song back.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from my_submission.audio import Signal
 from my_submission.stems import Audio
+
+Item = TypeVar("Item")
 
 
 def trimmed_chunks(
@@ -48,10 +52,11 @@ def trimmed_chunks(
 
 def weighted_segments(
     num_samples: int,
-    estimate: Callable[[Sequence[int], int], Audio],
+    estimate: Callable[[Sequence[range]], Iterable[Audio]],
     *,
     segment: int,
     stride: int,
+    seen: Callable[[int], int] = lambda length: length,
     batch_size: int = 1,
 ) -> Iterator[Audio]:
     """Overlap-add estimates of segments under a triangular weight.
@@ -62,38 +67,39 @@ def weighted_segments(
 
     Args:
         num_samples: The length of the song.
-        estimate: Maps the starts of some segments and their common length to estimates
-            ``[batch, ..., 2, length]``.
+        estimate: Maps some segments, given as ranges of samples, to estimates
+            ``[..., 2, len(segment)]``.
         segment: Samples of a full segment.
         stride: Samples between the starts of segments, at most `segment`.
-        batch_size: Segments estimated at once, at most. Segments of different lengths never
-            share a batch.
+        seen: How many samples the network is given for a segment of some length.
+        batch_size: Segments estimated at once, at most. Only segments of which the network sees
+            equally many samples share a batch.
 
     Yields:
         Consecutive blocks ``[..., 2, n]``; their lengths add up to `num_samples`.
     """
     weight = triangle(segment)
-    total: Audio | None = None  # weighted sum of what can still change, from sample `done` on
-    weights = np.zeros(0, np.float32)
+    held = min(segment, num_samples)  # no more than a segment can still change at a time
+    total: Audio | None = None  # weighted sum, from sample `done` on
+    weights = np.zeros(held, np.float32)
     done = 0
-    for starts, length in same_length_batches(num_samples, segment, stride, batch_size):
-        for start, block in zip(starts, estimate(starts, length), strict=True):
+    for batch in equally_seen(num_samples, segment, stride, seen, batch_size):
+        for span, block in zip(batch, estimate(batch), strict=True):
             if total is None:
-                total = np.zeros((*block.shape[:-1], 0), np.float32)
-            if start > done:  # no later segment reaches back before this one
-                ready = start - done
+                total = np.zeros((*block.shape[:-1], held), np.float32)
+            if span.start > done:  # no later segment reaches back before this one
+                ready = span.start - done
                 yield total[..., :ready] / weights[:ready]
-                total, weights, done = total[..., ready:], weights[ready:], start
-            missing = length - total.shape[-1]
-            if missing > 0:
-                total = np.concatenate(
-                    [total, np.zeros((*total.shape[:-1], missing), np.float32)], axis=-1
-                )
-                weights = np.concatenate([weights, np.zeros(missing, np.float32)])
+                for sums in (total, weights):
+                    sums[..., : held - ready] = sums[..., ready:]
+                    sums[..., held - ready :] = 0
+                done = span.start
+            length = len(span)
             total[..., :length] += weight[:length] * block
             weights[:length] += weight[:length]
     if total is not None:
-        yield total / weights
+        rest = num_samples - done
+        yield total[..., :rest] / weights[:rest]
 
 
 def triangle(segment: int) -> Audio:
@@ -109,19 +115,18 @@ def triangle(segment: int) -> Audio:
     return scaled
 
 
-def same_length_batches(
-    num_samples: int, segment: int, stride: int, batch_size: int
-) -> Iterator[tuple[Sequence[int], int]]:
-    """Group the starts of segments into batches whose segments are equally long."""
-    starts = range(0, num_samples, stride)
-    num_full = sum(1 for start in starts if start + segment <= num_samples)
-    for batch in batched(starts[:num_full], batch_size):
-        yield batch, segment
-    for start in starts[num_full:]:
-        yield [start], num_samples - start
+def equally_seen(
+    num_samples: int, segment: int, stride: int, seen: Callable[[int], int], batch_size: int
+) -> Iterator[Sequence[range]]:
+    """Group a song's segments into batches that a network can take at once."""
+    spans = [
+        range(start, min(start + segment, num_samples)) for start in range(0, num_samples, stride)
+    ]
+    for _, group in itertools.groupby(spans, key=lambda span: seen(len(span))):
+        yield from batched(list(group), batch_size)
 
 
-def batched(items: Sequence[int], batch_size: int) -> Iterator[Sequence[int]]:
+def batched(items: Sequence[Item], batch_size: int) -> Iterator[Sequence[Item]]:
     """Cut `items` into runs of at most `batch_size`."""
     for first in range(0, len(items), batch_size):
         yield items[first : first + batch_size]

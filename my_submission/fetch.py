@@ -6,6 +6,11 @@ the same folder, and a later call goes on from there.
 A mirror is given by ``base_url`` or DEMIX_WEIGHTS_URL: every address is then
 ``BASE/SYSTEM/LAST``, where LAST is the last part of the published address, such as
 ``http://mirror/weights/leaderboard_a/onnx_A.zip``. Hashes are checked all the same.
+
+Systems share files. What another system's folder beside this one holds already, under the same name
+and with the listed hash, is not downloaded again but becomes a hard link to it, without room on the
+disk, or a copy where the file system has no links. Both names are one file then: to put another in
+its place, replace it rather than write into it.
 """
 
 import os
@@ -40,6 +45,8 @@ def fetch(
 ) -> list[Path]:
     """Get all files of ``system`` that are missing or wrong; right ones are left alone.
 
+    What another system in ``models`` holds already is linked or copied from there.
+
     Args:
         system: Name of the system.
         models: The folder with one folder per system (default: as for ``models_folder``).
@@ -64,22 +71,27 @@ def fetch(
     folder = weights.models_folder(models) / system
     statuses = weights.verify(system, models, manifest=manifest)
     todo = [status.weight for status in statuses if status.state != "ok"]
-    by_url: dict[str, list[WeightFile]] = {}
-    for weight in todo:
-        if weight.url is not None:
-            by_url.setdefault(_address(weight, weight.url, base_url), []).append(weight)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        left = [weight for weight in todo if not _take_from_sibling(weight, folder, listed)]
+        by_url: dict[str, list[WeightFile]] = {}
+        for weight in left:
+            if weight.url is not None:
+                by_url.setdefault(_address(weight, weight.url, base_url), []).append(weight)
         for url, files in by_url.items():
             _fetch_url(url, files, folder, listed, progress, sleep)
-        for weight in todo:
+        for weight in left:
             if weight.url is None and weight.by_hand is None:
                 _copy_committed(weight, folder, listed, manifest or weights.MANIFEST)
-        _ask_for_the_rest([w for w in todo if w.by_hand is not None], folder)
         for status in statuses:  # a stop between the last check and a removal leaves such files
             _part(folder, status.weight.file).unlink(missing_ok=True)
             if status.weight.url is not None:
                 _part(folder, _last(status.weight.url)).unlink(missing_ok=True)
+        if by_hand := [weight for weight in left if weight.by_hand is not None]:
+            raise DemixError(
+                f"what can be fetched of {system} is there; "
+                f"{weights.by_hand_request(by_hand, folder)}"
+            )
     except OSError as error:
         raise DemixError(
             f"cannot write {error.filename or folder}: {error.strerror}; make room there, or name "
@@ -98,6 +110,35 @@ def _address(weight: WeightFile, url: str, base_url: str | None) -> str:
 
 def _part(folder: Path, name: str) -> Path:
     return folder / f".{name}.part"
+
+
+def _take_from_sibling(weight: WeightFile, folder: Path, listed: Listed) -> bool:
+    """Link or copy a file that another system's folder holds already; say whether one does."""
+    for twin in (w for files in listed.values() for w in files):
+        if weight.sha256 and (twin.file, twin.sha256) == (weight.file, weight.sha256):
+            path = folder.parent / twin.system / twin.file
+            if twin.system != weight.system and _is_right(path, weight, listed):
+                return _link(path, weight, folder, listed)
+    return False
+
+
+def _is_right(path: Path, weight: WeightFile, listed: Listed) -> bool:
+    try:
+        return path.is_file() and not weights.what_is_wrong(path, weight, listed)
+    except (OSError, DemixError):  # another system's trouble, which a download does not have
+        return False
+
+
+def _link(source: Path, weight: WeightFile, folder: Path, listed: Listed) -> bool:
+    target = folder / weight.file
+    target.unlink(missing_ok=True)  # it is wrong, or it would not be fetched
+    try:
+        # Straight to its name: a link under the part's name, left by a stop, would be what the next
+        # download writes into. Resolved: a link to a relative symbolic link may point to nothing.
+        os.link(source.resolve(), target)
+    except OSError:  # another device, or no links there
+        return not _copy(source, weight, folder, listed)
+    return True
 
 
 def _fetch_url(
@@ -188,23 +229,20 @@ def _copy_committed(weight: WeightFile, folder: Path, listed: Listed, manifest: 
     """Copy a file that is part of the repository into another folder of models."""
     committed = manifest.parent / weight.system / weight.file
     target = folder / weight.file
-    part = _part(folder, weight.file)
     if not committed.is_file() or (target.exists() and target.samefile(committed)):
         raise DemixError(
             f"{committed} is part of the repository, and missing or changed: "
             f"run `git checkout -- {committed}`"
         )
-    try:
-        shutil.copyfile(committed, part)
-        wrong = _take(part, weight, folder, listed)
-    finally:
-        part.unlink(missing_ok=True)
-    if wrong:
+    if wrong := _copy(committed, weight, folder, listed):
         raise DemixError(f"{committed}: {wrong}; run `git checkout -- {committed}`")
 
 
-def _ask_for_the_rest(files: Sequence[WeightFile], folder: Path) -> None:
-    if files:
-        names = ", ".join(weight.file for weight in files)
-        sources = " and ".join(dict.fromkeys(str(weight.by_hand) for weight in files))
-        raise DemixError(f"get {names} by hand from {sources} and put them into {folder}")
+def _copy(source: Path, weight: WeightFile, folder: Path, listed: Listed) -> str:
+    """Copy a file that lies on this machine, or say what is wrong with it."""
+    part = _part(folder, weight.file)
+    try:
+        shutil.copyfile(source, part)
+        return _take(part, weight, folder, listed)
+    finally:
+        part.unlink(missing_ok=True)

@@ -34,7 +34,7 @@ class Separator:
     """Separate songs with one system. All networks are loaded once, here.
 
     Args:
-        system: ``starter``, ``leaderboard_a`` or ``leaderboard_b``.
+        system: A name in `my_submission.systems.SYSTEMS`, such as ``leaderboard_a``.
         models: Folder with one folder of weights per system; by default ``DEMIX_MODELS``, else the
             repository's ``models/``.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto`` (a GPU that works, else the CPU).

@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,10 +45,10 @@ class WeightFile:
 
     @property
     def source(self) -> str:
-        """Where the file comes from, for people: an address, "by hand: ..." or the repository."""
+        """Where the file comes from, for people, to be read after "from"."""
         if self.by_hand is not None:
-            return f"by hand: {self.by_hand}"
-        return self.url or "in the repository"
+            return f"{self.by_hand}, by hand"
+        return self.url or "this repository"
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,27 @@ def fetch_command(system: str, models: Path | None = None) -> str:
     return f"demix weights fetch {system}{where}"
 
 
+def by_hand_request(files: Iterable[WeightFile], folder: Path) -> str:
+    """Ask a person for files that no program can fetch: their names, sources and ``folder``."""
+    by_source: dict[str, list[str]] = {}
+    for weight in files:
+        by_source.setdefault(str(weight.by_hand), []).append(weight.file)
+    what = " and ".join(f"{', '.join(names)} by hand from {at}" for at, names in by_source.items())
+    them = "it" if sum(map(len, by_source.values())) == 1 else "them"
+    return f"get {what} and put {them} into {folder}"
+
+
+def remedy(system: str, files: Collection[WeightFile], models: Path | None = None) -> str:
+    """Say how to get ``files`` of ``system``: the command, what is to do by hand, or both."""
+    by_hand = [weight for weight in files if weight.by_hand is not None]
+    steps = []
+    if any(weight.by_hand is None for weight in files):
+        steps.append(f"run `{fetch_command(system, models)}`")
+    if by_hand:
+        steps.append(by_hand_request(by_hand, models_folder(models) / system))
+    return ", and ".join(steps)
+
+
 def system_folder(system: str, models: Path | None = None, *, manifest: Path | None = None) -> Path:
     """Give the folder that holds all files of ``system``; their hashes are not looked at.
 
@@ -142,11 +163,12 @@ def system_folder(system: str, models: Path | None = None, *, manifest: Path | N
     folder = models_folder(models) / system
     files = weight_files(system, manifest)
     with _reading(folder):
-        missing = [weight.file for weight in files if not (folder / weight.file).is_file()]
+        missing = [weight for weight in files if not (folder / weight.file).is_file()]
     if missing:
+        names = ", ".join(weight.file for weight in missing)
         raise DemixError(
-            f"weights of {system} are missing in {folder}: {', '.join(missing)}; "
-            f"run `{fetch_command(system, models)}`"
+            f"weights of {system} are missing in {folder}: {names}; "
+            f"{remedy(system, missing, models)}"
         )
     for weight in files:
         if _is_lfs_pointer(folder / weight.file):
@@ -177,8 +199,10 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _with_hash(digest: str, weights: Iterable[WeightFile]) -> list[WeightFile]:
-    return [w for w in weights if w.sha256 and digest.startswith(w.sha256)]
+def _with_hash(digest: str, weights: Iterable[WeightFile], system: str) -> list[WeightFile]:
+    """Give the entries that a file is; those of ``system`` first, as systems share files."""
+    same = [w for w in weights if w.sha256 and digest.startswith(w.sha256)]
+    return sorted(same, key=lambda w: w.system != system)
 
 
 def what_is_wrong(
@@ -200,7 +224,8 @@ def what_is_wrong(
     digest = sha256_of(path)
     if right_size and digest.startswith(weight.sha256):
         return ""
-    for other in _with_hash(digest, (w for files in listed.values() for w in files)):
+    everything = (w for files in listed.values() for w in files)
+    for other in _with_hash(digest, everything, weight.system):
         if other != weight:
             return f"this is {other.system}'s {other.file}"
     if not right_size:
@@ -253,45 +278,9 @@ def refuse_foreign(path: Path, system: str, *, manifest: Path | None = None) -> 
         if w.sha256
         and (w.bytes == size or (w.bytes is None and Path(w.file).suffix == path.suffix))
     ]
-    same = _with_hash(sha256_of(path), candidates) if candidates else []
+    same = _with_hash(sha256_of(path), candidates, system) if candidates else []
     if same and not any((w.system, w.file) == (system, path.name) for w in same):
         raise DemixError(
             f"{path} is {same[0].system}'s {same[0].file}, not {system}'s {path.name}: put the "
             f"right file there, or run `demix weights fetch {system}`"
         )
-
-
-def update_manifest(system: str, folder: Path, manifest: Path | None = None) -> None:
-    """Write the sizes and hashes of the files in ``folder`` into the manifest, comments kept.
-
-    For weights that this repository makes itself, after they were made anew.
-
-    Raises:
-        DemixError: A file of the system is missing, or the manifest cannot be rewritten.
-    """
-    manifest = manifest or MANIFEST
-    facts = {}
-    for weight in weight_files(system, manifest):
-        path = folder / weight.file
-        digest = sha256_of(path)
-        header = f'[{system}."{weight.file}"]'
-        facts[header] = [f"bytes = {path.stat().st_size}", f'sha256 = "{digest}"']
-    lines: list[str] = []
-    in_system = False
-    for line in manifest.read_text(encoding="utf-8").splitlines():
-        if line.startswith("["):
-            in_system = line in facts
-            lines += [line, *facts.pop(line, [])]
-        elif not (in_system and re.match(r"(bytes|sha256)\s*=", line)):
-            lines.append(line)
-    if facts:
-        raise DemixError(f"{manifest} has no line {next(iter(facts))}: write it in this form")
-    part = manifest.with_name(f".{manifest.name}.part")
-    try:
-        try:
-            part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-            part.replace(manifest)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise DemixError(f"cannot write {manifest}: {error.strerror}") from error

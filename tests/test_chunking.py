@@ -1,6 +1,6 @@
 """Whatever the length and the batch, a song comes out of a chunker as it went in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -65,8 +65,8 @@ def test_weighted_segments_of_the_identity_are_the_song(
 ) -> None:
     song = rng.standard_normal((2, length)).astype(np.float32)
 
-    def estimate(starts: Sequence[int], size: int) -> Audio:
-        return np.stack([song[:, start : start + size] for start in starts])
+    def estimate(spans: Sequence[range]) -> list[Audio]:
+        return [song[:, span.start : span.stop] for span in spans]
 
     blocks = list(
         weighted_segments(length, estimate, segment=SEGMENT, stride=STRIDE, batch_size=batch_size)
@@ -92,7 +92,7 @@ def test_weighted_segments_equal_the_plain_overlap_add(
     blocks = list(
         weighted_segments(
             length,
-            lambda starts, _size: np.stack([estimates[start] for start in starts]),
+            lambda spans: [estimates[span.start] for span in spans],
             segment=SEGMENT,
             stride=STRIDE,
             batch_size=batch_size,
@@ -101,6 +101,28 @@ def test_weighted_segments_equal_the_plain_overlap_add(
     np.testing.assert_allclose(np.concatenate(blocks, axis=-1), total / weights, rtol=1e-5)
     # As a stream: no block waits for the end of the song.
     assert max(block.shape[-1] for block in blocks) <= SEGMENT
+
+
+@pytest.mark.parametrize(("seen", "batches"), [(len, [4, 1, 1]), (lambda _span: 99, [4, 2])])
+def test_segments_share_a_batch_where_the_network_sees_equally_much(
+    seen: Callable[[range], int], batches: list[int]
+) -> None:
+    sizes = []
+
+    def estimate(spans: Sequence[range]) -> list[Audio]:
+        sizes.append(len(spans))
+        return [np.ones((2, len(span)), np.float32) for span in spans]
+
+    stream = weighted_segments(
+        5 * STRIDE + 3,
+        estimate,
+        segment=SEGMENT,
+        stride=STRIDE,
+        seen=lambda length: seen(range(length)),
+        batch_size=4,
+    )
+    assert sum(block.shape[-1] for block in stream) == 5 * STRIDE + 3
+    assert sizes == batches
 
 
 @pytest.mark.parametrize(

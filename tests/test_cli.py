@@ -14,6 +14,7 @@ import soundfile
 
 from my_submission import cli
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
+from my_submission.systems import SYSTEMS
 
 Run = Callable[..., int]
 
@@ -158,7 +159,7 @@ def test_mistakes_are_one_line(
 
 def test_systems_versions_and_help_are_listed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("separate", "--list-systems") == 0
-    assert capsys.readouterr().out.split() == ["starter", "leaderboard_a", "leaderboard_b"]
+    assert capsys.readouterr().out.split() == list(SYSTEMS)
     assert run("--version") == 0
     assert capsys.readouterr().out.startswith("demix 0.")
     assert run("separate", "-h") == 0

@@ -16,6 +16,7 @@ from my_submission.networks.tfc_tdf import (
     num_parameters,
     size_from_state_dict,
 )
+from my_submission.networks.torch_tfc_tdf import TorchNetwork, load_tfc_tdf
 from tests.golden_data import golden
 
 TINY = TfcTdfSize(dim_f=32, num_blocks=5, num_layers=2, growth=4, bottleneck_factor=4)
@@ -79,7 +80,8 @@ def test_the_network_computes_what_the_published_file_does(
     )
     state = onnx_parameters(path)
     assert set(state) <= set(TfcTdf(size).state_dict())
-    network = TfcTdf.from_state_dict(with_identity_norms(state, size))
+    network = TfcTdf(size).eval()
+    network.load_state_dict(with_identity_norms(state, size))
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     frames = session.get_inputs()[0].shape[3]
@@ -94,7 +96,7 @@ def test_the_network_computes_what_the_published_file_does(
 def test_published_checkpoints_load_strictly(stem: str, groups: int) -> None:
     path = golden(f"models/leaderboard_c/{stem}.pt")
     state = torch.load(path, weights_only=True)
-    network = TfcTdf.from_state_dict(state, norm_groups=groups)
+    network = load_tfc_tdf(path, norm_groups=groups)
     assert set(state) - set(network.state_dict()) == {"window", "freq_pad"}
     assert network.size == TfcTdfSize(
         dim_f=2048 if stem == "bass" else 3072,
@@ -156,24 +158,43 @@ def test_time_can_be_shifted_by_the_downsampling() -> None:
     assert torch.allclose(moved[..., 24:72], expected[..., 24:72], atol=1e-5)
 
 
-def test_a_checkpoint_of_group_norm_needs_its_groups() -> None:
+def test_a_checkpoint_of_group_norm_needs_its_groups(tmp_path: Path) -> None:
     size = TfcTdfSize(
         dim_f=16, num_blocks=3, num_layers=1, growth=4, bottleneck_factor=4, norm_groups=2
     )
-    with pytest.raises(DemixError, match="norm groups"):
-        TfcTdf.from_state_dict(TfcTdf(size).state_dict())
+    torch.save(TfcTdf(size).state_dict(), tmp_path / "bass.pt")
+    with pytest.raises(DemixError, match=r"bass\.pt: .*norm groups"):
+        load_tfc_tdf(tmp_path / "bass.pt")
 
 
-def test_a_checkpoint_with_a_name_too_few_or_too_many_is_an_error() -> None:
+def test_a_checkpoint_of_batch_norm_knows_its_norms(tmp_path: Path) -> None:
+    network = TfcTdf(TINY).eval()
+    torch.save(network.state_dict(), tmp_path / "bass.ckpt")
+    spec = torch.randn(1, 4, 32, 8)
+    with torch.no_grad():
+        assert torch.equal(load_tfc_tdf(tmp_path / "bass.ckpt")(spec), network(spec))
+
+
+def test_a_checkpoint_with_a_name_too_few_or_too_many_is_an_error(tmp_path: Path) -> None:
+    def load(state: dict[str, torch.Tensor]) -> None:
+        torch.save(state, tmp_path / "bass.pt")
+        load_tfc_tdf(tmp_path / "bass.pt")
+
     state = dict(TfcTdf(TINY).state_dict())
     with pytest.raises(DemixError, match="surplus"):
-        TfcTdf.from_state_dict(state | {"surplus": torch.zeros(1)})
+        load(state | {"surplus": torch.zeros(1)})
     del state["final_conv.0.bias"]
     with pytest.raises(DemixError, match=r"final_conv\.0\.bias"):
-        TfcTdf.from_state_dict(state)
+        load(state)
     del state["first_conv.0.weight"]
-    with pytest.raises(DemixError, match=r"first_conv\.0\.weight"):
-        TfcTdf.from_state_dict(state)
+    with pytest.raises(DemixError, match=r"bass\.pt: .*first_conv\.0\.weight"):
+        load(state)
+
+
+def test_frames_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
+    torch.save(TfcTdf(TINY).state_dict(), tmp_path / "bass.pt")
+    with pytest.raises(DemixError, match="multiples of 4 frames, not 30"):
+        TorchNetwork(tmp_path / "bass.pt", num_frames=30, norm_groups=None)
 
 
 @pytest.mark.parametrize(
@@ -183,6 +204,9 @@ def test_a_checkpoint_with_a_name_too_few_or_too_many_is_an_error() -> None:
         TfcTdfSize(dim_f=30, num_blocks=5, num_layers=1, growth=4, bottleneck_factor=4),
         TfcTdfSize(dim_f=32, num_blocks=5, num_layers=1, growth=4, bottleneck_factor=16),
         TfcTdfSize(dim_f=32, num_blocks=5, num_layers=0, growth=4, bottleneck_factor=4),
+        TfcTdfSize(
+            dim_f=32, num_blocks=5, num_layers=1, growth=4, bottleneck_factor=4, norm_groups=3
+        ),
     ],
 )
 def test_impossible_sizes_are_an_error(size: TfcTdfSize) -> None:

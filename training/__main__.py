@@ -1,4 +1,4 @@
-"""The command `python -m training`: make the starter, or score it."""
+"""The command `python -m training`: make the starter, score it, or export a checkpoint."""
 
 import argparse
 import subprocess
@@ -9,6 +9,7 @@ from pathlib import Path
 from my_submission.errors import DemixError
 from my_submission.stems import STEMS
 from training.evaluate import evaluate_starter, save_json, table_text
+from training.export import NUM_FRAMES, export_checkpoint
 from training.songs import SongStore
 from training.starter import StarterOptions, make_mixer, make_starter
 
@@ -21,6 +22,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _starter(options)
         elif options.command == "mixer":
             print(make_mixer(SongStore(options.songs, _cache(options)), options.out))
+        elif options.command == "export":
+            print(
+                export_checkpoint(
+                    options.checkpoint,
+                    options.out,
+                    norm_groups=options.norm_groups,
+                    num_frames=options.num_frames,
+                    n_fft=options.n_fft,
+                )
+            )
         else:
             result = evaluate_starter(options.songs, options.models)
             print(table_text(result))
@@ -86,6 +97,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--songs", type=Path, required=True, help="folder of held-out songs")
     evaluate.add_argument("--models", type=Path, default=Path("models/starter"))
     evaluate.add_argument("--json", type=Path, help="write the scores here too")
+
+    export = commands.add_parser("export", help="write a TFC-TDF checkpoint as ONNX")
+    export.add_argument("checkpoint", type=Path, help="a .pt or .ckpt file")
+    export.add_argument("out", type=Path, help="the .onnx file")
+    export.add_argument("--n-fft", type=int, required=True, help="its window length in samples")
+    export.add_argument("--num-frames", type=int, default=NUM_FRAMES, help="of one pass")
+    export.add_argument("--norm-groups", type=int, help="where it was trained with GroupNorm")
     return parser
 
 

@@ -10,6 +10,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from my_submission.audio.scratch_space import scratch_folder
 from my_submission.display import shown
 from my_submission.errors import DemixError
 from my_submission.stems import Audio
@@ -20,7 +21,8 @@ BLOCK_FRAMES = 1 << 16
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Error numbers of a full disk, a used-up quota and the process's limit on file sizes."""
 
-_FRAME_BYTES = 8
+FRAME_BYTES = 8
+"""Of a stereo float32 frame."""
 
 
 class Signal(Protocol):
@@ -85,9 +87,9 @@ class ArraySignal:
 class ScratchSignal:
     """A signal that is written once, in order, to a scratch file and then read by position.
 
-    The file lies in the folder for temporary files (``TMPDIR`` changes it). On POSIX systems it
-    has no name, so that nothing is left even where the process is killed. It is read with plain
-    reads: mapped pages would count as the process's memory. Reads are safe from several threads.
+    The file lies in `scratch_folder` (``TMPDIR`` changes it). On POSIX systems it has no name, so
+    that nothing is left even where the process is killed. It is read with plain reads: mapped
+    pages would count as the process's memory. Reads are safe from several threads.
 
     Raises:
         DemixError: there is no folder for temporary files.
@@ -112,7 +114,7 @@ class ScratchSignal:
         rest = np.ascontiguousarray(block.T, np.float32).reshape(-1).view(np.uint8).data
         try:
             with self._lock:
-                self._file.seek(self._num_samples * _FRAME_BYTES)
+                self._file.seek(self._num_samples * FRAME_BYTES)
                 while rest:
                     # A disk that fills up takes a part first and refuses the next write.
                     rest = rest[self._file.write(rest) :]
@@ -133,7 +135,7 @@ class ScratchSignal:
         rest = frames.reshape(-1).view(np.uint8).data
         try:
             with self._lock:
-                self._file.seek(start * _FRAME_BYTES)
+                self._file.seek(start * FRAME_BYTES)
                 while rest:
                     count = self._file.readinto(rest)
                     if not count:
@@ -160,23 +162,21 @@ class ScratchSignal:
 
 
 def open_scratch_file() -> io.FileIO:
-    """Make a file without a name in the folder for temporary files; it goes when closed.
+    """Make a file without a name in the folder for scratch files; it goes when closed.
 
     Raises:
         DemixError: there is no such folder that can be written.
     """
+    folder = scratch_folder()
     try:
         # Unbuffered, because blocks are large and an error belongs to the write it is of.
-        return tempfile.TemporaryFile(prefix="demix-", buffering=0)
+        return tempfile.TemporaryFile(prefix="demix-", buffering=0, dir=folder)
     except OSError as error:
         raise _scratch_error(error) from error
 
 
 def _scratch_error(error: OSError) -> DemixError:
-    try:
-        folder = shown(tempfile.gettempdir())
-    except OSError:
-        return DemixError("no folder for scratch files can be written; set TMPDIR to one that can")
+    folder = shown(scratch_folder())
     if error.errno in DISK_FULL:
         return DemixError(
             f"{folder}: no space left for scratch files ({error.strerror}); "

@@ -82,14 +82,19 @@ def _backends() -> list[str]:
 
 
 def _systems(models: Path | None) -> list[str]:
-    from my_submission.errors import DemixError
     from my_submission.systems import SYSTEMS
-    from my_submission.weights import system_folder
+    from my_submission.weights import fetch_command, models_folder, weight_files
 
+    root = models_folder(models)
     lines = []
     for system in SYSTEMS:
-        try:
-            lines.append(f"{system}: weights in {system_folder(system, models)}")
-        except DemixError as error:
-            lines.append(f"{error}")
+        files = weight_files(system)
+        missing = sum(1 for weight in files if not (root / system / weight.file).is_file())
+        if missing:
+            lines.append(
+                f"{system}: {missing} of {len(files)} files are missing; "
+                f"{fetch_command(system, models)}"
+            )
+        else:
+            lines.append(f"{system}: weights in {root / system}")
     return lines

@@ -2,7 +2,7 @@
 
 import pickle
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -17,26 +17,52 @@ CORRUPT = (
 """What torch raises for damaged files, depending on the damaged byte."""
 
 
+def load_checkpoint(path: Path, safe_classes: Sequence[type] = ()) -> object:
+    """Read a checkpoint without running any code that it may carry.
+
+    Args:
+        path: The file.
+        safe_classes: What it may hold beside tensors, numbers, strings and containers of these.
+
+    Raises:
+        DemixError: The file is unreadable, corrupt, or holds anything else.
+    """
+    try:
+        with torch.serialization.safe_globals(list(safe_classes)):
+            content: object = torch.load(path, map_location="cpu", weights_only=True)
+    except CORRUPT as error:
+        reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
+        raise DemixError(
+            f"{path}: cannot be read as a checkpoint of tensors ({reason}); fetch it again"
+        ) from error
+    return content
+
+
 def load_state_dict(path: Path) -> Mapping[str, Tensor]:
     """Read a checkpoint of named tensors without running any code that it may carry.
 
     Raises:
         DemixError: The file is unreadable, corrupt, or holds anything but named tensors.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except CORRUPT as error:
-        reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
-        raise DemixError(
-            f"{path}: cannot be read as a checkpoint of tensors ({reason}); fetch it again"
-        ) from error
+    return require_tensors(path, load_checkpoint(path))
+
+
+def require_tensors(path: Path, state: object) -> Mapping[str, Tensor]:
+    """Give `state`, read from `path`, if it is dense tensors of finite numbers by name.
+
+    Counts, such as BatchNorm's ``num_batches_tracked``, are integers.
+
+    Raises:
+        DemixError: It is anything else.
+    """
     if not isinstance(state, Mapping) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     ):
         raise DemixError(f"{path}: not a checkpoint: expected named tensors only")
     for name, value in state.items():
         is_plain = value.layout == torch.strided and not value.is_meta
-        if not (is_plain and value.is_floating_point() and bool(value.isfinite().all())):
+        is_number = value.is_floating_point() or value.dtype == torch.int64
+        if not (is_plain and is_number and bool(value.isfinite().all())):
             raise DemixError(f"{path}: {name} is not a dense tensor of finite numbers")
     return state
 
@@ -50,7 +76,7 @@ def load_strictly(
         DemixError: One does not.
     """
     try:
-        network.load_state_dict(state, strict=True, assign=True)
+        network.load_state_dict(state, strict=True)
     except RuntimeError as error:
         first = str(error).split("\n\t")[1] if "\n\t" in str(error) else str(error)
         raise DemixError(f"{path}: not the weights of {description}: {first.strip()}") from error

@@ -51,6 +51,8 @@ class DemucsV2(nn.Module):
         channels: Output channels of the first encoder layer; every further layer doubles them.
     """
 
+    sources = SOURCES
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         encoder: list[nn.Module] = []
@@ -128,11 +130,11 @@ def center_trim(x: Tensor, length: int) -> Tensor:
     return x[..., front : front + length]
 
 
-def load_demucs_v2(path: Path) -> DemucsV2:
+def load_demucs_v2(path: Path, device: str = "cpu") -> DemucsV2:
     """Load a published Demucs v2 checkpoint, a bare state dict.
 
     Returns:
-        The network in evaluation mode, on the CPU.
+        The network in evaluation mode, on `device`.
 
     Raises:
         DemixError: The file is not such a checkpoint; nothing in it is ever executed.
@@ -143,5 +145,5 @@ def load_demucs_v2(path: Path) -> DemucsV2:
         raise DemixError(f"{path}: not a Demucs v2 checkpoint: it has no encoder.0.0.weight")
     with torch.device("meta"):  # no memory and no random numbers for weights about to be replaced
         network = DemucsV2(channels=len(first))
-    load_strictly(network, state, path, "Demucs v2")
-    return network.eval().requires_grad_(False)
+    load_strictly(network.to_empty(device="cpu"), state, path, "Demucs v2")
+    return network.eval().requires_grad_(False).to(device)

@@ -27,7 +27,7 @@ class TfcTdfSize:
         num_layers: 3x3 convolutions per block.
         growth: Channels after the first convolution, and channels added per level.
         bottleneck_factor: A block's frequency bins over its hidden units in the TDF.
-        norm_groups: Groups of GroupNorm; None for BatchNorm2d.
+        norm_groups: Groups of GroupNorm, of which `growth` is a multiple; None for BatchNorm2d.
     """
 
     dim_f: int
@@ -65,6 +65,7 @@ class TfcTdf(nn.Module):
             or size.dim_f % size.time_factor
             or smallest < size.bottleneck_factor
             or size.num_layers < 1
+            or (size.norm_groups is not None and not divides(size.norm_groups, size.growth))
         ):
             raise DemixError(f"no TFC-TDF network has the sizes {size}: see TfcTdfSize")
         self.size = size
@@ -105,28 +106,15 @@ class TfcTdf(nn.Module):
         x = self.final_conv(x.transpose(-1, -2))
         return x
 
-    @classmethod
-    def from_state_dict(
-        cls, state: Mapping[str, Tensor], norm_groups: int | None = None
-    ) -> "TfcTdf":
-        """Build the network of a checkpoint and load it, in evaluation mode.
 
-        Args:
-            state: Parameters by their published names; `window` and `freq_pad` are ignored.
-            norm_groups: Groups of GroupNorm, which a checkpoint does not tell; not used where it
-                holds BatchNorm's statistics.
+def divides(divisor: int, number: int) -> bool:
+    """Tell whether `number` things make `divisor` equal groups."""
+    return divisor > 0 and number % divisor == 0
 
-        Raises:
-            DemixError: Parameters are missing, unknown or of other shapes.
-        """
-        network = cls(size_from_state_dict(state, norm_groups))
-        parameters = {name: value for name, value in state.items() if name not in _CONSTANTS}
-        try:
-            network.load_state_dict(parameters)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise DemixError(f"checkpoint is not a TFC-TDF network's: {reason}") from error
-        return network.eval()
+
+def parameters_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give a checkpoint's parameters: what it holds without the constants of the transform."""
+    return {name: value for name, value in state.items() if name not in _CONSTANTS}
 
 
 def size_from_state_dict(state: Mapping[str, Tensor], norm_groups: int | None = None) -> TfcTdfSize:

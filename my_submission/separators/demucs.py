@@ -1,15 +1,16 @@
-"""The Demucs separators: all four stems by a network on waveforms."""
+"""The Demucs separator: all stems by a network on waveforms."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from fractions import Fraction
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from my_submission.audio import Signal
 from my_submission.chunking import weighted_segments
-from my_submission.networks.demucs_v2 import SOURCES, center_trim, load_demucs_v2
+from my_submission.networks.demucs_v2 import center_trim
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
 
 STATISTICS_BLOCK = 1 << 18
@@ -86,42 +87,79 @@ class Standardised:
         return block
 
 
-class DemucsV2Separator:
-    """Demucs v2 with the challenge's long-signal inference: overlapping segments of 40 s.
+class DemucsNetwork(Protocol):
+    """A network of the Demucs family, from ``[batch, 2, n]`` to ``[batch, sources, 2, n]``."""
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """Name its outputs, in order."""
+        ...
+
+    @property
+    def __call__(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Separate segments."""
+        ...
+
+
+class DemucsSeparator:
+    """A Demucs network with its family's inference on long signals: overlapping segments.
+
+    It computes what ``demucs.apply.apply_model(network, ..., split=True, shifts=0)`` does, as a
+    stream and in batches.
 
     Args:
-        path: The checkpoint.
+        network: In evaluation mode, on `device`.
+        segment: Length of a segment in seconds.
+        overlap: Share of a segment that the next one covers as well.
         device: ``cpu`` or ``cuda:N``.
-
-    Raises:
-        DemixError: The checkpoint is not one of Demucs v2.
+        batch_size: Segments that pass the network at once.
     """
 
-    segment = 40 * SAMPLE_RATE
-    stride = 20 * SAMPLE_RATE
-
-    def __init__(self, path: Path, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        network: DemucsNetwork,
+        *,
+        segment: float | Fraction,
+        overlap: float,
+        device: str = "cpu",
+        batch_size: int = 1,
+    ) -> None:
+        self._network = network
         self._device = torch.device(device)
-        self.network = load_demucs_v2(path).to(self._device)
+        self._segment = int(SAMPLE_RATE * segment)
+        self._stride = int((1 - overlap) * self._segment)
+        self._batch_size = batch_size
+        # Some of the networks give less than they see, others see segments of one length only.
+        self._seen: Callable[[int], int] = getattr(network, "valid_length", int)
 
-    def stream(self, mixture: Signal) -> Iterator[Audio]:
-        """Estimate the stems of a standardised song, as consecutive blocks ``[4, 2, n]``."""
+    def stream(self, mixture: Signal, sources: Sequence[str] = STEMS) -> Iterator[Audio]:
+        """Estimate some of a network's sources, as consecutive blocks ``[sources, 2, n]``.
+
+        Args:
+            mixture: The standardised song.
+            sources: The names of those that are wanted, in this order.
+        """
         return weighted_segments(
             mixture.num_samples,
-            lambda starts, length: self._estimate(mixture, starts, length),
-            segment=self.segment,
-            stride=self.stride,
+            lambda spans: self._estimate(mixture, spans, sources),
+            segment=self._segment,
+            stride=self._stride,
+            seen=self._seen,
+            batch_size=self._batch_size,
         )
 
     @torch.inference_mode()
-    def _estimate(self, mixture: Signal, starts: Sequence[int], length: int) -> Audio:
-        # The network wants more samples than it gives whole: they come from the song around.
-        valid_length = self.network.valid_length(length)
-        before = (valid_length - length) // 2
-        segments = np.stack(
-            [mixture.read(start - before, start - before + valid_length) for start in starts]
-        )
-        estimate = self.network(torch.from_numpy(segments).to(self._device))
-        in_our_order = [SOURCES.index(stem) for stem in STEMS]
-        stems: Audio = center_trim(estimate, length)[:, in_our_order].cpu().numpy()
-        return stems
+    def _estimate(
+        self, mixture: Signal, spans: Sequence[range], sources: Sequence[str]
+    ) -> list[Audio]:
+        # What a network sees beyond its segment comes from the song around, half of it from
+        # before; beyond the song's ends there are zeros.
+        seen = self._seen(len(spans[0]))
+        starts = [span.start - (seen - len(span)) // 2 for span in spans]
+        segments = np.stack([mixture.read(start, start + seen) for start in starts])
+        estimates = self._network(torch.from_numpy(segments).to(self._device))
+        wanted = [self._network.sources.index(source) for source in sources]
+        return [
+            center_trim(estimate[wanted], len(span)).cpu().numpy()
+            for estimate, span in zip(estimates, spans, strict=True)
+        ]

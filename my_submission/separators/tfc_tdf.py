@@ -10,6 +10,7 @@ from my_submission.audio import Signal
 from my_submission.chunking import trimmed_chunks
 from my_submission.errors import DemixError
 from my_submission.networks.onnx_runtime import OnnxNetwork
+from my_submission.networks.torch_tfc_tdf import TorchNetwork
 from my_submission.stems import Audio
 from my_submission.stft import HOP_LENGTH, Stft
 
@@ -24,12 +25,14 @@ class TfcTdfConfig:
             ``dim_f / n_fft * 44100`` Hz.
         num_frames: STFT frames that one pass sees.
         trim: Samples dropped on each side of a pass's output.
+        norm_groups: Groups of its GroupNorm, where a checkpoint cannot tell; None for BatchNorm.
     """
 
     n_fft: int
     dim_f: int
     num_frames: int
     trim: int
+    norm_groups: int | None = None
 
     @property
     def chunk(self) -> int:
@@ -41,7 +44,7 @@ class TfcTdfSeparator:
     """Estimates one stem from the mixture.
 
     Args:
-        path: The stem's ONNX file.
+        path: The stem's network: an ONNX file, or a checkpoint ``.pt`` that torch runs.
         config: The sizes that the system demands of it.
         device: ``cpu`` or ``cuda:N``.
 
@@ -50,7 +53,7 @@ class TfcTdfSeparator:
     """
 
     def __init__(self, path: Path, config: TfcTdfConfig, device: str = "cpu") -> None:
-        self.network = OnnxNetwork(path, device)
+        self.network = open_network(path, config, device)
         found = (self.network.dim_f, self.network.num_frames)
         if found != (config.dim_f, config.num_frames):
             raise DemixError(
@@ -78,3 +81,16 @@ class TfcTdfSeparator:
         estimate = torch.from_numpy(self.network(spectrogram.numpy()))
         stem: Audio = self._stft.waveform(estimate).numpy()
         return stem
+
+
+def open_network(path: Path, config: TfcTdfConfig, device: str) -> OnnxNetwork | TorchNetwork:
+    """Open a network in the backend that its file format is for.
+
+    Raises:
+        DemixError: The file is missing, corrupt or another kind of network.
+    """
+    if path.suffix == ".onnx":
+        return OnnxNetwork(path, device)
+    return TorchNetwork(
+        path, num_frames=config.num_frames, norm_groups=config.norm_groups, device=device
+    )

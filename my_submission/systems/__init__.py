@@ -7,8 +7,10 @@ from typing import Protocol
 from my_submission.audio import Signal
 from my_submission.errors import DemixError
 from my_submission.stems import Audio
+from my_submission.systems.demucs_bags import BAGS
 from my_submission.systems.leaderboard_a import LeaderboardA
 from my_submission.systems.leaderboard_b import LeaderboardB
+from my_submission.systems.leaderboard_c import LeaderboardC, LeaderboardCDemucs
 from my_submission.systems.starter import Starter
 
 
@@ -23,7 +25,10 @@ class System(Protocol):
 class LoadableSystem(Protocol):
     """A system's class: its name, and how it is loaded."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What users call it."""
+        ...
 
     def __call__(self, folder: Path, device: str) -> System:
         """Load all networks from `folder` to `device` (``cpu`` or ``cuda:N``)."""
@@ -31,7 +36,8 @@ class LoadableSystem(Protocol):
 
 
 SYSTEMS: dict[str, LoadableSystem] = {
-    system.name: system for system in (Starter, LeaderboardA, LeaderboardB)
+    system.name: system
+    for system in (Starter, LeaderboardA, LeaderboardB, LeaderboardC, LeaderboardCDemucs, *BAGS)
 }
 """Every system by name, in the order in which lists show them."""
 

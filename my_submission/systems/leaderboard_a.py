@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from my_submission.audio import Signal
-from my_submission.separators.demucs import DemucsV2Separator, statistics
+from my_submission.networks.demucs_v2 import load_demucs_v2
+from my_submission.separators.demucs import DemucsSeparator, statistics
 from my_submission.separators.mixer import Mixer
 from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
 from my_submission.stems import STEMS, Audio, Stem
@@ -39,7 +40,12 @@ class LeaderboardA:
             TfcTdfSeparator(folder / f"{stem}.onnx", TFC_TDF[stem], device) for stem in STEMS
         ]
         self._mixer = Mixer.load(folder / "mixer.ckpt")
-        self._demucs = DemucsV2Separator(folder / "demucs-e07c671f.th", device)
+        self._demucs = DemucsSeparator(
+            load_demucs_v2(folder / "demucs-e07c671f.th", device),
+            segment=40,
+            overlap=0.5,
+            device=device,
+        )
 
     def separate(self, mixture: Signal) -> Iterator[Audio]:
         """Separate a song into consecutive blocks ``[4, 2, n]``."""

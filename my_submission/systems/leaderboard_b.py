@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from my_submission.audio import Signal
-from my_submission.separators.demucs import DemucsV2Separator, mono, statistics
+from my_submission.networks.demucs_v2 import load_demucs_v2
+from my_submission.separators.demucs import DemucsSeparator, mono, statistics
 from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
 from my_submission.stems import STEMS, Audio, Stem
 from my_submission.streams import blended, stacked
@@ -34,7 +35,12 @@ class LeaderboardB:
         self._networks = [
             TfcTdfSeparator(folder / f"{stem}.onnx", TFC_TDF[stem], device) for stem in STEMS
         ]
-        self._demucs = DemucsV2Separator(folder / "demucs_extra-3646af93.th", device)
+        self._demucs = DemucsSeparator(
+            load_demucs_v2(folder / "demucs_extra-3646af93.th", device),
+            segment=40,
+            overlap=0.5,
+            device=device,
+        )
 
     def separate(self, mixture: Signal) -> Iterator[Audio]:
         """Separate a song into consecutive blocks ``[4, 2, n]``."""

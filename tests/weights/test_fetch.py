@@ -132,8 +132,8 @@ class TestNotFromTheNet:
         world.list_file("drums.pt", b"drums", 'by_hand = "https://example.org/folder"')
         world.publish("mixer.ckpt", b"mixer")
         assert world.refused() == (
-            f"get bass.pt, drums.pt by hand from https://example.org/folder and put them into "
-            f"{world.folder}"
+            "what can be fetched of one is there; get bass.pt, drums.pt by hand from "
+            f"https://example.org/folder and put them into {world.folder}"
         )
         assert world.names == {"mixer.ckpt"}
         (world.folder / "bass.pt").write_bytes(b"bass")

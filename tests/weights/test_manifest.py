@@ -1,14 +1,16 @@
-"""The list of weights: what is shipped, reading it, and listing files that were made anew."""
+"""The list of weights: what is shipped, and reading it."""
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
+from demucs.pretrained import REMOTE_ROOT, ROOT_URL
 
 from my_submission import weights
 from my_submission.errors import DemixError
 
-from .listed import BASS, sha, states
+from .listed import BASS, sha
 
 
 class TestCommittedManifest:
@@ -28,25 +30,93 @@ class TestCommittedManifest:
         files = {weight.file for weight in weights.load_manifest()[system]}
         assert files == {"bass.onnx", "drums.onnx", "other.onnx", "vocals.onnx"} | others
 
+    def test_leaderboard_c_is_networks_got_by_hand_and_members_of_demucs(self) -> None:
+        listed = weights.load_manifest()
+        by_hand = [w.file for w in listed["leaderboard_c"] if w.by_hand is not None]
+        assert by_hand == ["vocals.onnx", "bass.pt", "drums.pt", "other.pt"]
+        fetched = [w.file for w in listed["leaderboard_c"] if w.by_hand is None]
+        assert fetched == [w.file for w in listed["leaderboard_c_demucs"]]
+        parts = [*listed["htdemucs_ft"], *listed["hdemucs_mmi"], listed["mdx_extra"][1]]
+        assert fetched == [w.file for w in parts]
+
+    def test_who_lacks_the_files_of_leaderboard_c_learns_what_runs_without(
+        self, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "leaderboard_c"
+        folder.mkdir()
+        for weight in weights.load_manifest()["leaderboard_c_demucs"]:
+            (folder / weight.file).touch()
+        with pytest.raises(DemixError) as error:
+            weights.system_folder("leaderboard_c", tmp_path)
+        line = str(error.value)
+        assert "get vocals.onnx, bass.pt, drums.pt, other.pt by hand from https://drive" in line
+        assert "leaderboard_c_demucs runs without these files" in line
+        assert line.endswith(f"put them into {folder}")
+        assert "demix weights fetch" not in line
+
     def test_every_published_file_has_a_hash_and_a_secure_address(self) -> None:
-        published = [
-            weight
-            for system in ("leaderboard_a", "leaderboard_b")
-            for weight in weights.load_manifest()[system]
-        ]
+        everything = [w for files in weights.load_manifest().values() for w in files]
+        published = [weight for weight in everything if weight.url is not None]
         for weight in published:
             named = re.search(r"-([0-9a-f]{8})\.th$", weight.file)
             assert len(weight.sha256) == 64 or (named and weight.sha256 == named[1])
             assert weight.source.startswith("https://")
-        hashes = [weight.sha256 for weight in published]
-        assert len(set(hashes)) == len(hashes)
+        by_hash: dict[str, set[tuple[str, str | None, str]]] = {}
+        for weight in published:
+            same = by_hash.setdefault(weight.sha256, set())
+            same.add((weight.file, weight.url, weight.licence))
+        assert all(len(same) == 1 for same in by_hash.values())
 
     def test_what_is_not_to_be_fetched_is_in_the_repository(self) -> None:
-        assert {w.source for w in weights.weight_files("starter")} == {"in the repository"}
+        assert {w.source for w in weights.weight_files("starter")} == {"this repository"}
 
     def test_the_files_of_the_repository_are_the_listed_ones(self) -> None:
         statuses = weights.verify("starter", weights.MODELS)
         assert {(status.state, status.reason) for status in statuses} == {("ok", "")}
+
+
+class TestDemucsPackage:
+    """The models of the demucs package are listed as the package itself lists them."""
+
+    QUANTISED = frozenset({"mdx_q", "mdx_extra_q"})  # they need diffq: non-commercial licence
+
+    @staticmethod
+    def urls() -> dict[str, str]:
+        """Give the address of every member of every model, by the member's signature."""
+        root, found = "", {}
+        for line in (REMOTE_ROOT / "files.txt").read_text(encoding="utf-8").split("\n"):
+            if line.startswith("root:"):
+                root = line.removeprefix("root:").strip()
+            elif line and not line.startswith("#"):
+                found[line.partition("-")[0]] = f"{ROOT_URL}{root}{line}"
+        return found
+
+    @staticmethod
+    def bags() -> dict[str, list[str]]:
+        """Give the signatures of every model's members, each once."""
+        found = {}
+        for path in REMOTE_ROOT.glob("*.yaml"):
+            models = re.search(r"^models: (\[.*\])$", path.read_text(encoding="utf-8"), re.M)
+            assert models, path
+            found[path.stem] = list(dict.fromkeys(ast.literal_eval(models[1])))
+        return found
+
+    def test_models(self) -> None:
+        own = ["starter", "leaderboard_a", "leaderboard_b", "leaderboard_c", "leaderboard_c_demucs"]
+        listed = list(weights.load_manifest())
+        assert listed[: len(own)] == own
+        assert set(listed[len(own) :]) == self.bags().keys() - self.QUANTISED
+
+    def test_members(self) -> None:
+        listed, urls = weights.load_manifest(), self.urls()
+        for bag, members in self.bags().items():
+            if bag not in self.QUANTISED:
+                assert [w.url for w in listed[bag]] == [urls[member] for member in members]
+                assert all(w.url and w.url.endswith(f"/{w.file}") for w in listed[bag])
+
+    def test_the_demucs_half_of_leaderboard_c(self) -> None:
+        known = set(self.urls().values())
+        assert {w.url for w in weights.weight_files("leaderboard_c_demucs")} < known
 
 
 class TestLoadManifest:
@@ -64,7 +134,7 @@ class TestLoadManifest:
             by_hand=None,
             licence="MIT",
         )
-        assert listed["second"][1].source == "by hand: the shared folder"
+        assert listed["second"][1].source == "the shared folder, by hand"
 
     @pytest.mark.parametrize(
         "entry",
@@ -97,54 +167,3 @@ class TestLoadManifest:
     def test_unknown_system_names_the_known_ones(self, manifest: Path) -> None:
         with pytest.raises(DemixError, match="'third': choose from first, second, ours"):
             weights.weight_files("third", manifest)
-
-
-class TestUpdateManifest:
-    """Listing files that were made anew."""
-
-    @pytest.fixture
-    def made(self, models: Path) -> Path:
-        """Folder of models with files made here."""
-        (models / "ours").mkdir()
-        (models / "ours" / "bass.onnx").write_bytes(b"new bass")
-        (models / "ours" / "mixer.ckpt").write_bytes(b"new mixer")
-        return models
-
-    def test_sizes_and_hashes_are_those_of_the_files(self, made: Path, manifest: Path) -> None:
-        before = weights.load_manifest(manifest)
-        weights.update_manifest("ours", made / "ours", manifest)
-        listed = weights.load_manifest(manifest)
-        assert [w.sha256 for w in listed["ours"]] == [sha(b"new bass"), sha(b"new mixer")]
-        assert states("ours", made, manifest) == {
-            "bass.onnx": ("ok", ""),
-            "mixer.ckpt": ("ok", ""),
-        }
-        assert (listed["first"], listed["second"]) == (before["first"], before["second"])
-
-    def test_comments_stay_and_nothing_changes_the_second_time(
-        self, made: Path, manifest: Path
-    ) -> None:
-        weights.update_manifest("ours", made / "ours", manifest)
-        once = manifest.read_text(encoding="utf-8")
-        assert "# Made here." in once
-        assert "# of this repository" in once
-        weights.update_manifest("ours", made / "ours", manifest)
-        assert manifest.read_text(encoding="utf-8") == once
-
-    def test_a_missing_file_changes_nothing(self, made: Path, manifest: Path) -> None:
-        before = manifest.read_text(encoding="utf-8")
-        (made / "ours" / "mixer.ckpt").unlink()
-        with pytest.raises(DemixError, match=r"mixer\.ckpt"):
-            weights.update_manifest("ours", made / "ours", manifest)
-        assert manifest.read_text(encoding="utf-8") == before
-
-    def test_headers_in_another_form_are_an_error(self, made: Path, manifest: Path) -> None:
-        text = manifest.read_text(encoding="utf-8").replace('[ours."mixer', '[ "ours"."mixer')
-        manifest.write_text(text, encoding="utf-8")
-        with pytest.raises(DemixError, match="has no line"):
-            weights.update_manifest("ours", made / "ours", manifest)
-
-    def test_a_folder_that_cannot_be_written_is_one_error(self, made: Path, manifest: Path) -> None:
-        (manifest.parent / f".{manifest.name}.part").mkdir()
-        with pytest.raises(DemixError, match=r"cannot write .*Is a directory"):
-            weights.update_manifest("ours", made / "ours", manifest)

@@ -35,19 +35,51 @@ class TestFolders:
     def test_missing_files_name_the_command_that_fetches_them(
         self, models: Path, manifest: Path
     ) -> None:
+        (models / "first" / "drums.th").unlink()
+        with pytest.raises(DemixError) as error:
+            weights.system_folder("first", models, manifest=manifest)
+        assert str(error.value) == (
+            f"weights of first are missing in {models / 'first'}: drums.th; "
+            f"run `demix weights fetch first --models '{models}'`"
+        )
+
+    def test_files_that_only_a_person_gets_are_asked_for_with_source_and_folder(
+        self, models: Path, manifest: Path
+    ) -> None:
+        folder = models / "second"
+        by_hand = f"get bass.onnx by hand from the shared folder and put it into {folder}"
         with pytest.raises(DemixError) as error:
             weights.system_folder("second", models, manifest=manifest)
         assert str(error.value) == (
-            f"weights of second are missing in {models / 'second'}: drums.th, bass.onnx; "
-            f"run `demix weights fetch second --models '{models}'`"
+            f"weights of second are missing in {folder}: drums.th, bass.onnx; "
+            f"run `demix weights fetch second --models '{models}'`, and {by_hand}"
         )
+        folder.mkdir()
+        (folder / "drums.th").write_bytes(OTHER_DRUMS)
+        with pytest.raises(DemixError) as error:
+            weights.system_folder("second", models, manifest=manifest)
+        assert str(error.value) == (
+            f"weights of second are missing in {folder}: bass.onnx; {by_hand}"
+        )
+
+    def test_files_from_several_places_are_told_apart(self, models: Path, manifest: Path) -> None:
+        with manifest.open("a", encoding="utf-8") as sink:
+            for file in ("mixer.ckpt", "vocals.onnx"):
+                sink.write(f'[second."{file}"]\nby_hand = "a friend"\nlicence = "MIT"\n')
+        with pytest.raises(
+            DemixError,
+            match=r"get bass\.onnx by hand from the shared folder and mixer\.ckpt, vocals\.onnx by "
+            r"hand from a friend and put them into",
+        ):
+            weights.system_folder("second", models, manifest=manifest)
 
     def test_the_command_is_short_for_the_usual_folder(
         self, models: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("DEMIX_MODELS", str(models))
-        with pytest.raises(DemixError, match=r"run `demix weights fetch second`$"):
-            weights.system_folder("second", manifest=manifest)
+        (models / "first" / "drums.th").unlink()
+        with pytest.raises(DemixError, match=r"run `demix weights fetch first`$"):
+            weights.system_folder("first", manifest=manifest)
 
     def test_lfs_pointers_are_no_weights(self, models: Path, manifest: Path) -> None:
         pointer = models / "first" / "bass.onnx"
@@ -69,7 +101,7 @@ class TestVerify:
     def test_missing_files_name_their_source(self, models: Path, manifest: Path) -> None:
         assert states("second", models, manifest) == {
             "drums.th": ("missing", "from https://example.org/second/drums.th"),
-            "bass.onnx": ("missing", "from by hand: the shared folder"),
+            "bass.onnx": ("missing", "from the shared folder, by hand"),
         }
 
     def test_wrong_size_wrong_hash_and_folders(self, models: Path, manifest: Path) -> None:
@@ -144,6 +176,17 @@ class TestRefuseForeign:
         (tmp_path / "x").write_bytes(b"six by")
         monkeypatch.setattr(weights, "sha256_of", lambda path: pytest.fail(f"hashed {path}"))
         weights.refuse_foreign(tmp_path / "x", "b", manifest=manifest)
+
+    def test_a_shared_file_in_a_wrong_place_has_the_name_that_its_own_system_gives_it(
+        self, models: Path, manifest: Path
+    ) -> None:
+        entry = f'[ours."vocals.th"]\nsha256 = "{sha(OTHER_DRUMS)}"\nlicence = "MIT"\n'
+        manifest.write_text(manifest.read_text(encoding="utf-8") + entry, encoding="utf-8")
+        (models / "ours").mkdir()
+        path = models / "ours" / "drums.th"
+        path.write_bytes(OTHER_DRUMS)
+        with pytest.raises(DemixError, match=r"is ours's vocals\.th, not ours's drums\.th"):
+            weights.refuse_foreign(path, "ours", manifest=manifest)
 
     def test_missing_file(self, tmp_path: Path, manifest: Path) -> None:
         with pytest.raises(DemixError, match=r"cannot read .*No such file"):

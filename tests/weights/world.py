@@ -27,10 +27,12 @@ class World:
     waits_s: list[float] = field(default_factory=list)
     seen: list[tuple[str, int, int | None]] = field(default_factory=list)
 
-    def list_file(self, file: str, content: bytes, *lines: str, size: bool = True) -> None:
-        """Write a file of the system "one" into the list."""
+    def list_file(
+        self, file: str, content: bytes, *lines: str, size: bool = True, system: str = "one"
+    ) -> None:
+        """Write a file of a system into the list."""
         digest = hashlib.sha256(content).hexdigest()
-        text = [f'[one."{file}"]', 'licence = "MIT"', *lines]
+        text = [f'[{system}."{file}"]', 'licence = "MIT"', *lines]
         if size:
             text.append(f"bytes = {len(content)}")
         if not any(line.startswith("sha256") for line in lines):
@@ -38,12 +40,13 @@ class World:
         with self.manifest.open("a", encoding="utf-8") as sink:
             sink.write("\n".join(text) + "\n")
 
-    def publish(self, file: str, content: bytes, *lines: str, size: bool = True) -> None:
+    def publish(
+        self, file: str, content: bytes, *lines: str, size: bool = True, system: str = "one"
+    ) -> None:
         """Put a file on the server and into the list."""
         self.server.files[f"/published/{file}"] = content
-        self.list_file(
-            file, content, f'url = "{self.server.url}/published/{file}"', *lines, size=size
-        )
+        url = f'url = "{self.server.url}/published/{file}"'
+        self.list_file(file, content, url, *lines, size=size, system=system)
 
     def publish_zip(self, members: Mapping[str, bytes], archive: bytes | None = None) -> None:
         """Put an archive on the server, and the files in it (by path there) into the list."""
