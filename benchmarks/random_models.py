@@ -78,7 +78,7 @@ def write_leaderboard_c(folder: Path) -> None:
             write_onnx(size, config, folder / "vocals.onnx")
         else:
             torch.save(TfcTdf(size).state_dict(), folder / f"{stem}.pt")
-    for role, (file, _) in leaderboard_c.DEMUCS.items():
+    for role, (file, *_) in leaderboard_c.DEMUCS.items():
         if role in STEMS:
             write_package(HTDemucs, HTDEMUCS, folder / file)
         else:

@@ -56,7 +56,7 @@ class Shelf:
 
     Args:
         num_samples: Length of every stream.
-        num_sounds: How many stereo sounds will be kept, at most.
+        num_sounds: How many stereo sounds will be kept; their space on disk is reserved at once.
 
     Raises:
         DemixError: There is no folder for scratch files, or not enough space in it.
@@ -65,18 +65,19 @@ class Shelf:
     def __init__(self, num_samples: int, num_sounds: int) -> None:
         require_scratch_space(num_sounds * num_samples * FRAME_BYTES)
         self._num_samples = num_samples
-        self._files = ExitStack()
+        with ExitStack() as files:
+            self._free = [
+                files.enter_context(ScratchSignal(reserved=num_samples)) for _ in range(num_sounds)
+            ]
+            self._files = files.pop_all()
 
     def keep(self, stream: Iterator[Audio], num_sounds: int) -> list[Sound]:
         """Turn a stream ``[num_sounds, 2, n]`` into its sounds.
 
         The stream is pulled as far as one of them is read and not before: so a cascade advances
         as a whole, and its first samples are done long before its last.
-
-        Raises:
-            DemixError: There is no folder for scratch files; on reading, the disk is full.
         """
-        kept = [self._files.enter_context(ScratchSignal()) for _ in range(num_sounds)]
+        kept = [self._free.pop() for _ in range(num_sounds)]
 
         def read(index: int, start: int, stop: int) -> Audio:
             while kept[index].num_samples < min(stop, self._num_samples):

@@ -14,6 +14,7 @@ its place, replace it rather than write into it.
 """
 
 import os
+import secrets
 import shutil
 import time
 import zipfile
@@ -94,8 +95,9 @@ def fetch(
             )
     except OSError as error:
         raise DemixError(
-            f"cannot write {error.filename or folder}: {error.strerror}; make room there, or name "
-            "another folder with --models"
+            # Of two names, as of a rename, the second is what was to be written.
+            f"cannot write {error.filename2 or error.filename or folder}: {error.strerror}; make "
+            "room there, or name another folder with --models"
         ) from error
     return [folder / weight.file for weight in todo]
 
@@ -130,14 +132,17 @@ def _is_right(path: Path, weight: WeightFile, listed: Listed) -> bool:
 
 
 def _link(source: Path, weight: WeightFile, folder: Path, listed: Listed) -> bool:
-    target = folder / weight.file
-    target.unlink(missing_ok=True)  # it is wrong, or it would not be fetched
+    # A name of its own: a link under the part's name, left by a stop, would be what the next
+    # download writes into. What lies at the file's name, though wrong, stays until it is replaced.
+    link = folder / f".demix-{secrets.token_hex(8)}.part"
     try:
-        # Straight to its name: a link under the part's name, left by a stop, would be what the next
-        # download writes into. Resolved: a link to a relative symbolic link may point to nothing.
-        os.link(source.resolve(), target)
+        # Resolved: a link to a relative symbolic link may point to nothing.
+        os.link(source.resolve(), link)
+        link.replace(folder / weight.file)
     except OSError:  # another device, or no links there
         return not _copy(source, weight, folder, listed)
+    finally:
+        link.unlink(missing_ok=True)
     return True
 
 

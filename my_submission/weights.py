@@ -23,7 +23,7 @@ MANIFEST = MODELS / "manifest.toml"
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LFS_REASON = "a Git LFS pointer, not the weights: run `git lfs pull`"
-_TEXT_KEYS = frozenset({"sha256", "url", "zip_member", "by_hand", "licence"})
+_TEXT_KEYS = frozenset({"sha256", "url", "zip_member", "by_hand", "instead", "licence"})
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class WeightFile:
 
     ``sha256`` is in lower case: 64 hex digits, a prefix of 8 or more where only that is published,
     or empty where nothing is. ``zip_member`` is the file's base name in the archive at ``url``.
+    ``by_hand`` is where people get a file, and ``instead`` a system that does without it.
     """
 
     system: str
@@ -41,6 +42,7 @@ class WeightFile:
     url: str | None
     zip_member: str | None
     by_hand: str | None
+    instead: str | None
     licence: str
 
     @property
@@ -53,10 +55,7 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class FileStatus:
-    """Whether the file at ``path`` is what the manifest lists.
-
-    ``reason`` says why not, or what could not be checked.
-    """
+    """Whether the file at ``path`` is as listed; ``reason``: why not, or what was not checked."""
 
     weight: WeightFile
     path: Path
@@ -76,18 +75,20 @@ def load_manifest(path: Path | None = None) -> dict[str, tuple[WeightFile, ...]]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DemixError(f"cannot read the list of weights {path}: {error}") from error
     try:
-        return {system: _weight_files(system, files) for system, files in tables.items()}
+        return {system: _weight_files(system, tables) for system in tables}
     except ValueError as error:
         raise DemixError(f"the list of weights {path} is wrong at {error}") from error
 
 
-def _weight_files(system: str, tables: object) -> tuple[WeightFile, ...]:
-    if not isinstance(tables, dict):
+def _weight_files(system: str, listed: Mapping[str, object]) -> tuple[WeightFile, ...]:
+    files = listed[system]
+    if not isinstance(files, dict):
         raise ValueError(f"{system}: it must be tables named by files")
-    return tuple(_weight_file(system, file, table) for file, table in tables.items())
+    others = listed.keys() - {system}
+    return tuple(_weight_file(system, file, table, others) for file, table in files.items())
 
 
-def _weight_file(system: str, file: str, table: object) -> WeightFile:
+def _weight_file(system: str, file: str, table: object, others: Collection[str]) -> WeightFile:
     entry = f"[{system}.{file}]"
     if not isinstance(table, dict) or Path(file).name != file:
         raise ValueError(f"{entry}: it must be a table named by a file name")
@@ -104,7 +105,10 @@ def _weight_file(system: str, file: str, table: object) -> WeightFile:
         raise ValueError(f"{entry}: a url needs a sha256 and excludes by_hand")
     if zip_member is not None and url is None:
         raise ValueError(f"{entry}: zip_member needs a url")
-    return WeightFile(system, file, size, sha256, url, zip_member, by_hand, table["licence"])
+    instead, licence = table.get("instead"), table["licence"]
+    if instead is not None and (by_hand is None or instead not in others):
+        raise ValueError(f"{entry}: instead needs by_hand and the name of another listed system")
+    return WeightFile(system, file, size, sha256, url, zip_member, by_hand, instead, licence)
 
 
 def weight_files(system: str, manifest: Path | None = None) -> tuple[WeightFile, ...]:
@@ -121,37 +125,44 @@ def weight_files(system: str, manifest: Path | None = None) -> tuple[WeightFile,
 
 def models_folder(models: Path | None = None) -> Path:
     """Give the folder with one folder per system: ``models``, else DEMIX_MODELS, else our own."""
-    if models is not None:
-        return models.expanduser()
-    named = os.environ.get("DEMIX_MODELS")
+    named = models or os.environ.get("DEMIX_MODELS")
     return Path(named).expanduser() if named else MODELS
 
 
-def fetch_command(system: str, models: Path | None = None) -> str:
-    """Give the command line that fetches a system's weights into ``models``."""
+def _command(verb: str, system: str, models: Path | None) -> str:
     where = "" if models is None else f" --models {shlex.quote(str(models))}"
-    return f"demix weights fetch {system}{where}"
+    return f"`demix weights {verb} {system}{where}`"
 
 
-def by_hand_request(files: Iterable[WeightFile], folder: Path) -> str:
-    """Ask a person for files that no program can fetch: their names, sources and ``folder``."""
+def by_hand_request(files: Collection[WeightFile], folder: Path) -> str:
+    """Ask a person for ``files``: names, sources, ``folder``, and which system does without."""
     by_source: dict[str, list[str]] = {}
     for weight in files:
         by_source.setdefault(str(weight.by_hand), []).append(weight.file)
     what = " and ".join(f"{', '.join(names)} by hand from {at}" for at, names in by_source.items())
-    them = "it" if sum(map(len, by_source.values())) == 1 else "them"
-    return f"get {what} and put {them} into {folder}"
+    them = "it" if len(files) == 1 else "them"
+    instead = {weight.instead for weight in files}
+    # A system that is named for only some of the files may need the others itself.
+    hint = "" if len(instead) > 1 or None in instead else f"; {instead.pop()} does without {them}"
+    return f"get {what} and put {them} into {folder}{hint}"
 
 
 def remedy(system: str, files: Collection[WeightFile], models: Path | None = None) -> str:
     """Say how to get ``files`` of ``system``: the command, what is to do by hand, or both."""
     by_hand = [weight for weight in files if weight.by_hand is not None]
     steps = []
-    if any(weight.by_hand is None for weight in files):
-        steps.append(f"run `{fetch_command(system, models)}`")
+    if len(by_hand) < len(files):
+        steps.append(f"run {_command('fetch', system, models)}")
     if by_hand:
         steps.append(by_hand_request(by_hand, models_folder(models) / system))
     return ", and ".join(steps)
+
+
+def brief_remedy(system: str, files: Collection[WeightFile], models: Path | None = None) -> str:
+    """Give the command that gets ``files`` or says how to, and count those to get by hand."""
+    by_hand = sum(weight.by_hand is not None for weight in files)
+    command = _command("fetch" if by_hand < len(files) else "verify", system, models)
+    return f"run {command}" + (f", which says how to get {by_hand} by hand" if by_hand else "")
 
 
 def system_folder(system: str, models: Path | None = None, *, manifest: Path | None = None) -> Path:

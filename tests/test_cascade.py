@@ -1,6 +1,5 @@
 """Signals between separators: computed when read, kept on disk, and gone afterwards."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,7 +80,6 @@ def test_nothing_is_left_on_disk_on_any_way_out(
     rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", None)
     for error in (None, KeyboardInterrupt, DemixError("broken"), SystemExit(143)):
         try:
             with Shelf(LENGTH, num_sounds=1) as shelf:
@@ -100,13 +98,27 @@ def test_too_little_space_is_said_before_anything_is_computed() -> None:
         Shelf(hours * 3600 * 44_100, num_sounds=10)
 
 
-def test_a_disk_that_fills_up_is_said(
-    rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_space_is_reserved_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    with Shelf(LENGTH, num_sounds=1) as shelf, file_size_limit(10_000):
-        (sound,) = shelf.keep(blocks(sounds(rng, 1), 1000), 1)
-        with pytest.raises(DemixError, match=r"no space left for scratch files .* TMPDIR"):
-            sound.read(0, LENGTH)
+    with (
+        file_size_limit(10_000),
+        pytest.raises(DemixError, match=r"no space left for scratch files .* TMPDIR"),
+    ):
+        Shelf(LENGTH, num_sounds=2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_generator_that_is_dropped_gives_its_files_back(rng: np.random.Generator) -> None:
+    def stream() -> Iterator[Audio]:
+        with Shelf(LENGTH, num_sounds=2) as shelf:
+            first, second = shelf.keep(blocks(sounds(rng, 2), 1000), 2)
+            yield from (first + second).stream()
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    song = stream()
+    next(song)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before + 2
+    del song
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

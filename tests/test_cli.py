@@ -15,6 +15,7 @@ import soundfile
 from my_submission import cli
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
 from my_submission.systems import SYSTEMS
+from my_submission.weights import weight_files
 
 Run = Callable[..., int]
 
@@ -167,13 +168,36 @@ def test_systems_versions_and_help_are_listed(run: Run, capsys: pytest.CaptureFi
 
 
 def test_info_says_what_is_there_and_what_is_missing(
-    run: Run, capsys: pytest.CaptureFixture[str]
+    run: Run, models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("info") == 0
     out = capsys.readouterr().out
     for word in ("torch", "onnxruntime", "libsndfile", "cpu:", "starter: weights in"):
         assert word in out
-    assert "demix weights fetch leaderboard_a" in out
+    command = f"demix weights fetch leaderboard_a --models {models}"
+    assert f"leaderboard_a: 6 of 6 files are missing; run `{command}`\n" in out
+
+
+def test_info_says_which_command_tells_of_files_to_get_by_hand(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def line() -> str:
+        assert run("info", "--models", "models") == 0
+        (line,) = (s for s in capsys.readouterr().out.splitlines() if "leaderboard_c:" in s)
+        return line.strip()
+
+    assert line() == (
+        "leaderboard_c: 10 of 10 files are missing; run `demix weights fetch leaderboard_c "
+        "--models models`, which says how to get 4 by hand"
+    )
+    folder = Path("models/leaderboard_c")
+    folder.mkdir(parents=True)
+    for weight in weight_files("leaderboard_c_demucs"):
+        (folder / weight.file).touch()
+    assert line() == (
+        "leaderboard_c: 4 of 10 files are missing; run `demix weights verify leaderboard_c "
+        "--models models`, which says how to get 4 by hand"
+    )
 
 
 def test_weights_are_listed_and_verified(

@@ -14,6 +14,8 @@ from demucs.hdemucs import HDemucs
 from demucs.htdemucs import HTDemucs
 
 from my_submission.audio import ArraySignal
+from my_submission.errors import DemixError
+from my_submission.separators import demucs
 from my_submission.separators.demucs import DemucsSeparator
 from my_submission.stems import STEMS, Audio
 from my_submission.systems import SYSTEMS
@@ -98,6 +100,15 @@ def test_stems_equal_the_package_s(
     assert np.abs(ours - in_our_order).max() < 1e-5 * np.abs(expected).max()
 
 
+def test_members_with_other_sources_are_refused(tmp_path: Path) -> None:
+    bag = DemucsBag("pair", ("a.th", "b.th"))
+    for second in ([*SOURCES[::-1]], [*SOURCES, "flute"]):
+        write_package(tmp_path / "a.th", HDemucs, sources=SOURCES if len(second) == 4 else second)
+        write_package(tmp_path / "b.th", HDemucs, sources=second)
+        with pytest.raises(DemixError, match=r"\.th: gives .* which is not what pair is made of"):
+            bag(tmp_path, "cpu")
+
+
 def test_guitar_and_piano_are_part_of_other(tmp_path: Path, rng: np.random.Generator) -> None:
     bag = SYSTEMS["htdemucs_6s"]
     assert isinstance(bag, DemucsBag)
@@ -110,6 +121,24 @@ def test_guitar_and_piano_are_part_of_other(tmp_path: Path, rng: np.random.Gener
     mean = mixture.mean()
     expected = np.stack([bass, drums, other + guitar + piano - 2 * mean, vocals])
     assert np.abs(ours - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_a_gpu_gets_segments_in_batches(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def network(segments: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(segments))
+        return segments[:, None].expand(-1, 4, -1, -1)
+
+    network.sources = SOURCES  # type: ignore[attr-defined]
+    monkeypatch.setitem(demucs.BATCH_SECONDS, "cpu", 8)  # as if this were a GPU
+    separator = DemucsSeparator(network, segment=2, overlap=0.5)  # type: ignore[arg-type]
+    mixture = song(rng, 6.5)
+    stems = np.concatenate(list(separator.stream(ArraySignal(mixture))), axis=-1)
+    assert sizes == [4, 1, 1, 1]  # five whole segments of 2 s, and the two that the song cuts off
+    np.testing.assert_allclose(stems[2], mixture, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("network_class", [Demucs, HDemucs, HTDemucs])

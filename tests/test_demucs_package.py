@@ -1,6 +1,9 @@
 """Files of the demucs package give the package's networks, and run nothing."""
 
+import math
 import os
+import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +61,34 @@ def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
     assert not (tmp_path / "made").exists()
 
 
+class Call:
+    """Calls something with arguments when it is unpickled."""
+
+    def __init__(self, function: Any, *arguments: object) -> None:
+        self.call = (function, arguments)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.call
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call(HDemucs, ["a"] * 4, 2, 512),
+        Call(HTDemucs),
+        Call(Fraction, "1e10000000"),
+        Call(Fraction, 10**40, 3),
+    ],
+    ids=["network", "no arguments", "long fraction", "large fraction"],
+)
+def test_nothing_large_is_made_of_what_a_file_says(tmp_path: Path, call: Call) -> None:
+    torch.save(package(HDemucs) | {"klass": call}, tmp_path / "a.th")
+    started = time.monotonic()
+    with pytest.raises(DemixError, match=r"a\.th: (cannot be read|its network is)"):
+        load_demucs_package(tmp_path / "a.th")
+    assert time.monotonic() - started < 2
+
+
 def without(key: str) -> dict[str, Any]:
     content = package(HDemucs)
     del content[key]
@@ -76,8 +107,17 @@ def with_arguments(**arguments: object) -> dict[str, Any]:
         ({"linear.weight": torch.eye(3)}, "not a package of Demucs"),
         ([1, 2], "not a package of Demucs"),
         (without("state"), "not a package of Demucs"),
-        (package(HDemucs) | {"klass": "HDemucs"}, "its network is HDemucs, not one of Demucs"),
+        (package(HDemucs) | {"klass": "HDemucs"}, "its network is 'HDemucs', not one of Demucs"),
+        (package(HDemucs) | {"klass": ["HDemucs"]}, "not one of Demucs"),
         (package(HDemucs) | {"state": {"__quantized": True}}, "quantised"),
+        (package(HDemucs) | {"state": {"__quantized": torch.zeros(3)}}, "quantised"),
+        (with_arguments(segment=0), "no Demucs network has segments of 0 s"),
+        (with_arguments(segment=-1), "no Demucs network has segments of -1 s"),
+        (with_arguments(segment="10"), "no Demucs network has segments of 10 s"),
+        (with_arguments(segment=math.nan), "no Demucs network has segments of nan s"),
+        (with_arguments(segment=1e12), "no Demucs network has segments of 1000000000000.0 s"),
+        (with_arguments(channels=200_000), "not the weights of HDemucs"),
+        (package(HDemucs, sources=["a", "b"]), "it gives .*a.*b.*, not bass, drums, other, vocals"),
         (package(HDemucs) | {"state": {"a": 1}}, "expected named tensors"),
         (package(HDemucs) | {"kwargs": None}, "no Demucs network has its arguments"),
         (package(HDemucs) | {"args": 3}, "no Demucs network has its arguments"),
@@ -86,7 +126,7 @@ def with_arguments(**arguments: object) -> dict[str, Any]:
         (package(HDemucs, samplerate=48_000), "made for 48000 Hz and 2 channels"),
         (package(HDemucs, audio_channels=1), "made for 44100 Hz and 1 channels"),
     ],
-    ids=range(12),
+    ids=range(21),
 )
 def test_other_files_are_refused_in_one_line(tmp_path: Path, content: object, reason: str) -> None:
     torch.save(content, tmp_path / "a.th")

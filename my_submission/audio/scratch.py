@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import tempfile
 import threading
 from collections.abc import Callable
@@ -91,14 +92,23 @@ class ScratchSignal:
     that nothing is left even where the process is killed. It is read with plain reads: mapped
     pages would count as the process's memory. Reads are safe from several threads.
 
+    Args:
+        reserved: samples for which space on disk is taken at once, so that it is not missing later.
+
     Raises:
-        DemixError: there is no folder for temporary files.
+        DemixError: there is no folder for temporary files, or no space in it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reserved: int = 0) -> None:
         self._num_samples = 0
         self._lock = threading.Lock()
         self._file = open_scratch_file()
+        if reserved and hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(self._file.fileno(), 0, reserved * FRAME_BYTES)
+            except OSError as error:
+                self._file.close()
+                raise _scratch_error(error) from error
 
     @property
     def num_samples(self) -> int:

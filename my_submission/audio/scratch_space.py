@@ -24,20 +24,28 @@ def scratch_folder() -> Path:
     in memory, as ``/tmp`` often is, ``/var/tmp``, unless that is not better.
 
     Raises:
-        DemixError: There is no folder for temporary files.
+        DemixError: There is no folder for temporary files, or ``TMPDIR`` names none.
     """
+    named = os.environ.get("TMPDIR")
+    if named:
+        if not is_writable(named):
+            raise DemixError(f"TMPDIR is {shown(named)}: name a folder that can be written")
+        return Path(named)
     try:
         folder = tempfile.gettempdir()
     except OSError as error:
         raise DemixError(
             "no folder for scratch files can be written; set TMPDIR to one that can"
         ) from error
-    named = any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
-    if not named and lies_in_memory(folder):
-        other = DISK_FOR_TEMPORARY_FILES
-        if os.access(other, os.W_OK | os.X_OK) and not lies_in_memory(other):
-            return Path(other)
+    other = DISK_FOR_TEMPORARY_FILES
+    if lies_in_memory(folder) and is_writable(other) and not lies_in_memory(other):
+        return Path(other)
     return Path(folder)
+
+
+def is_writable(folder: str) -> bool:
+    """Tell whether files can be made in a folder."""
+    return Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def lies_in_memory(folder: str) -> bool:

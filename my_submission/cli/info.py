@@ -83,17 +83,17 @@ def _backends() -> list[str]:
 
 def _systems(models: Path | None) -> list[str]:
     from my_submission.systems import SYSTEMS
-    from my_submission.weights import fetch_command, models_folder, weight_files
+    from my_submission.weights import brief_remedy, models_folder, weight_files
 
     root = models_folder(models)
     lines = []
     for system in SYSTEMS:
         files = weight_files(system)
-        missing = sum(1 for weight in files if not (root / system / weight.file).is_file())
+        missing = [weight for weight in files if not (root / system / weight.file).is_file()]
         if missing:
             lines.append(
-                f"{system}: {missing} of {len(files)} files are missing; "
-                f"{fetch_command(system, models)}"
+                f"{system}: {len(missing)} of {len(files)} files are missing; "
+                f"{brief_remedy(system, missing, models)}"
             )
         else:
             lines.append(f"{system}: weights in {root / system}")

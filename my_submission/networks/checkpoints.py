@@ -17,12 +17,13 @@ CORRUPT = (
 """What torch raises for damaged files, depending on the damaged byte."""
 
 
-def load_checkpoint(path: Path, safe_classes: Sequence[type] = ()) -> object:
+def load_checkpoint(path: Path, safe_classes: Sequence[tuple[type, str]] = ()) -> object:
     """Read a checkpoint without running any code that it may carry.
 
     Args:
         path: The file.
-        safe_classes: What it may hold beside tensors, numbers, strings and containers of these.
+        safe_classes: What it may name beside tensors, numbers, strings and containers of these:
+            what it gets, and the name that it uses.
 
     Raises:
         DemixError: The file is unreadable, corrupt, or holds anything else.

@@ -1,26 +1,70 @@
-"""Networks of the `demucs` package, read from its own file format without running what is in it.
+"""Networks of the `demucs` package, read from its own file format as data.
 
 A ``.th`` package names the network's class and its arguments beside the weights. The demucs
-package unpickles all of that; here only the classes below can come out of a file.
+package unpickles all of that; here a file can name the classes below and nothing more. It can
+neither run code nor make a network before its arguments and weights were looked at.
 """
 
 import inspect
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import torch
 from demucs.demucs import Demucs
 from demucs.hdemucs import HDemucs
 from demucs.htdemucs import HTDemucs
+from torch import Tensor
 
 from my_submission.errors import DemixError
 from my_submission.networks.checkpoints import load_checkpoint, load_strictly, require_tensors
-from my_submission.stems import SAMPLE_RATE
+from my_submission.stems import SAMPLE_RATE, STEMS
 
-NETWORKS = (Demucs, HDemucs, HTDemucs)
-SAFE_CLASSES = [*NETWORKS, Fraction]
-"""What a file may hold beside tensors, numbers, strings and containers of these."""
+MAX_SEGMENT = 600
+"""Seconds; no network was made for segments of this length."""
+
+
+class DemucsName:
+    """What a file gets for a class that it names; it makes nothing of its arguments."""
+
+
+class HDemucsName:
+    """As `DemucsName`."""
+
+
+class HTDemucsName:
+    """As `DemucsName`."""
+
+
+class FractionText:
+    """What a file gets for `Fraction`: of short numbers only, since long ones take for ever."""
+
+    def __new__(cls, *parts: object) -> Fraction:  # type: ignore[misc]
+        """Make the fraction, from its text or from its two numbers.
+
+        Raises:
+            ValueError: It is not such a fraction.
+        """
+        text = "/".join(str(part) for part in parts)
+        if not re.fullmatch(r"[0-9]{1,9}(/[0-9]{1,9})?", text):
+            raise ValueError(f"not a fraction: {text[:40]}")
+        return Fraction(text)
+
+
+NETWORKS: dict[object, type] = {
+    DemucsName: Demucs,
+    HDemucsName: HDemucs,
+    HTDemucsName: HTDemucs,
+}
+SAFE_CLASSES = [
+    (DemucsName, "demucs.demucs.Demucs"),
+    (HDemucsName, "demucs.hdemucs.HDemucs"),
+    (HTDemucsName, "demucs.htdemucs.HTDemucs"),
+    (FractionText, "fractions.Fraction"),
+]
+"""What a file may name, and what it gets instead."""
 
 
 def load_demucs_package(path: Path, device: str = "cpu") -> Demucs | HDemucs | HTDemucs:
@@ -35,32 +79,57 @@ def load_demucs_package(path: Path, device: str = "cpu") -> Demucs | HDemucs | H
         in order, and ``segment``, the seconds that it wants to see at once.
 
     Raises:
-        DemixError: The file is unreadable, corrupt, no such package or not for stereo at 44.1 kHz;
-            it wants to run anything; or it is quantised, which only diffq can read.
+        DemixError: The file is unreadable, corrupt, no such package or not for stereo at 44.1 kHz
+            and our stems; it wants anything to run; or it is quantised, which only diffq can read.
     """
     package = load_checkpoint(path, SAFE_CLASSES)
     if not isinstance(package, Mapping) or not {"klass", "args", "kwargs", "state"} <= set(package):
         raise DemixError(f"{path}: not a package of Demucs: it has no class, arguments and state")
-    network_class, state = package["klass"], package["state"]
-    if network_class not in NETWORKS:
-        raise DemixError(f"{path}: its network is {network_class}, not one of Demucs")
-    if isinstance(state, Mapping) and state.get("__quantized"):
+    named = package["klass"]
+    network_class = NETWORKS.get(named) if isinstance(named, type) else None
+    if network_class is None:
+        raise DemixError(f"{path}: its network is {str(named)[:80]!r}, not one of Demucs")
+    state = package["state"]
+    if isinstance(state, Mapping) and "__quantized" in state:
         raise DemixError(f"{path}: its weights are quantised, which demix does not read")
-    weights = require_tensors(path, state)
-    # The packages carry arguments that later versions of the classes dropped, as demucs does.
-    known = inspect.signature(network_class).parameters
-    try:
-        arguments = {name: value for name, value in package["kwargs"].items() if name in known}
-        with torch.device("meta"):  # no random numbers for weights about to be replaced
-            network = network_class(*package["args"], **arguments)
-    except (TypeError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
-        raise DemixError(f"{path}: no Demucs network has its arguments ({error})") from error
+    weights = dict(require_tensors(path, state))
+    network = _empty_network(path, network_class, package["args"], package["kwargs"], weights)
     if (network.samplerate, network.audio_channels) != (SAMPLE_RATE, 2):
         raise DemixError(
             f"{path}: made for {network.samplerate} Hz and {network.audio_channels} channels, "
             f"not for {SAMPLE_RATE} Hz and stereo"
         )
+    if not set(STEMS) <= set(network.sources):
+        raise DemixError(f"{path}: it gives {network.sources}, not {', '.join(STEMS)}")
     # Published in half precision, computed in single: copying into the parameters converts.
     load_strictly(network.to_empty(device="cpu"), weights, path, network_class.__name__)
     network.eval().requires_grad_(False).to(device)
     return network  # type: ignore[no-any-return]
+
+
+def _empty_network(
+    path: Path,
+    network_class: type,
+    args: Sequence[object],
+    kwargs: Mapping[str, object],
+    weights: Mapping[str, Tensor],
+) -> Any:
+    """Make a network without memory for its weights, of the arguments that a file gives."""
+    # The packages carry arguments that later versions of the classes dropped, as demucs does.
+    known = inspect.signature(network_class).parameters
+    try:
+        arguments = {name: value for name, value in kwargs.items() if name in known}
+        with torch.device("meta"):
+            network = network_class(*args, **arguments)
+        is_sound = 0.1 <= float(network.segment) <= MAX_SEGMENT
+    except (TypeError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
+        reason = str(error).split("\n")[0][:160]
+        raise DemixError(f"{path}: no Demucs network has its arguments ({reason})") from error
+    if not is_sound or isinstance(network.segment, str):
+        raise DemixError(f"{path}: no Demucs network has segments of {network.segment} s")
+    size = sum(parameter.numel() for parameter in network.parameters())
+    if size != sum(value.numel() for value in weights.values()):
+        raise DemixError(
+            f"{path}: not the weights of {network_class.__name__}: it has {size} parameters"
+        )
+    return network

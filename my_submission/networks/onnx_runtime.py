@@ -1,6 +1,5 @@
 """The onnxruntime backend: a TFC-TDF network in its published file format."""
 
-import functools
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +43,8 @@ class OnnxNetwork:
             raise DemixError(f"{path}: no such file")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        share_arena()
-        options.add_session_config_entry("session.use_env_allocators", "1")
+        # An arena would keep the largest pass's activations for good, beside other networks'.
+        options.enable_cpu_mem_arena = False
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=[provider(device)], enable_fallback=0
@@ -101,22 +100,6 @@ class OnnxNetwork:
                 f"device {device}: onnxruntime gave {got} instead of {wanted}; "
                 "install onnxruntime-gpu with a CUDA that fits it, or use -d cpu"
             )
-
-
-@functools.cache
-def share_arena() -> None:
-    """Give all sessions of this process one arena for their activations.
-
-    An arena each would keep the peak of every one of them for good; none at all costs the
-    time of getting the same pages from the system again and again.
-    """
-    memory = onnxruntime.OrtMemoryInfo(
-        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
-    )
-    same_as_requested = 1  # the other strategy doubles the arena whenever it grows
-    onnxruntime.create_and_register_allocator(
-        memory, onnxruntime.OrtArenaCfg({"arena_extend_strategy": same_as_requested})
-    )
 
 
 def provider(device: str) -> str | tuple[str, dict[str, int]]:

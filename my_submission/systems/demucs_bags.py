@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from my_submission.audio import Signal
+from my_submission.errors import DemixError
 from my_submission.networks.demucs_package import load_demucs_package
 from my_submission.separators.demucs import DemucsSeparator, mono, statistics
 from my_submission.stems import STEMS, Audio, Stem
@@ -115,6 +116,12 @@ class LoadedBag:
     def __init__(self, bag: DemucsBag, folder: Path, device: str) -> None:
         networks = [load_demucs_package(folder / member, device) for member in bag.members]
         sources = list(networks[0].sources)
+        for member, network in zip(bag.members, networks, strict=True):
+            if list(network.sources) != sources or set(sources) - {*STEMS, *STEM_OF}:
+                raise DemixError(
+                    f"{folder / member}: gives {', '.join(network.sources)}, "
+                    f"which is not what {bag.name} is made of"
+                )
         weights = np.array(bag.weights or np.ones((len(networks), len(sources))), np.float32)
         self._shares = weights / weights.sum(axis=0)
         # [4, sources]: which stem each of the networks' sources is part of

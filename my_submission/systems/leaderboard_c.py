@@ -10,6 +10,7 @@ need not add up to the mixture.
 """
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 from my_submission.audio import Signal
@@ -30,15 +31,16 @@ TFC_TDF: dict[Stem, TfcTdfConfig] = {
 TFC_TDF_SHARE: dict[Stem, float] = {"bass": 0.08, "drums": 0.08, "other": 0.40, "vocals": 0.88}
 """The rest is Demucs's."""
 
-DEMUCS = {
-    "drums": ("f7e0c4bc-ba3fe64a.th", 0.85),
-    "bass": ("d12395a8-e57c48e6.th", 0.85),
-    "other": ("92cfc3b6-ef3bcb9c.th", 0.80),
-    "vocals": ("04573f0d-f3cf25b2.th", 0.85),
-    "mmi": ("75fc33f5-1941ce65.th", 0.85),
-    "t2": ("a1d90b5c-ae9d2452.th", 0.80),
+DEMUCS: dict[str, tuple[str, Fraction, float]] = {
+    "drums": ("f7e0c4bc-ba3fe64a.th", Fraction(39, 5), 0.85),
+    "bass": ("d12395a8-e57c48e6.th", Fraction(39, 5), 0.85),
+    "other": ("92cfc3b6-ef3bcb9c.th", Fraction(39, 5), 0.80),
+    "vocals": ("04573f0d-f3cf25b2.th", Fraction(77, 10), 0.85),
+    "mmi": ("75fc33f5-1941ce65.th", Fraction(44), 0.85),
+    "t2": ("a1d90b5c-ae9d2452.th", Fraction(40), 0.80),
 }
-"""File and overlap of each network: htdemucs_ft's four by their stems, hdemucs_mmi, a1d90b5c."""
+"""File, seconds of a segment and overlap of each network: htdemucs_ft's four by their stems,
+hdemucs_mmi and a1d90b5c. The segments are the original program's, whatever the files say."""
 
 
 class LeaderboardC:
@@ -55,19 +57,16 @@ class LeaderboardC:
 
     def separate(self, mixture: Signal) -> Iterator[Audio]:
         """Separate a song into consecutive blocks ``[4, 2, n]``."""
-        return blended(self.tfc_tdf(mixture), self.demucs(mixture), TFC_TDF_SHARE)
+        with Shelf(mixture.num_samples, num_sounds=11) as shelf:
+            tfc_tdf, demucs = self.tfc_tdf(mixture, shelf), self._demucs.cascade(mixture, shelf)
+            yield from blended(tfc_tdf, demucs, TFC_TDF_SHARE)
 
-    def tfc_tdf(self, mixture: Signal) -> Iterator[Audio]:
-        """Estimate by the TFC-TDF networks."""
-        with Shelf(mixture.num_samples, num_sounds=1) as shelf:
-            (vocals,) = shelf.keep(stacked([self._vocals.stream(mixture)]), 1)
-            rest = Sound.of(mixture) - vocals
-            bass, drums = self._bass.stream(rest), self._drums.stream(rest)
-            yield from stacked([bass, drums, self._other.stream(rest), vocals.stream()])
-
-    def demucs(self, mixture: Signal) -> Iterator[Audio]:
-        """Estimate by the cascade of Demucs networks."""
-        return self._demucs.separate(mixture)
+    def tfc_tdf(self, mixture: Signal, shelf: Shelf) -> Iterator[Audio]:
+        """Estimate by the TFC-TDF networks; one sound on the shelf."""
+        (vocals,) = shelf.keep(stacked([self._vocals.stream(mixture)]), 1)
+        rest = Sound.of(mixture) - vocals
+        bass, drums = self._bass.stream(rest), self._drums.stream(rest)
+        return stacked([bass, drums, self._other.stream(rest), vocals.stream()])
 
 
 class LeaderboardCDemucs:
@@ -77,34 +76,38 @@ class LeaderboardCDemucs:
 
     def __init__(self, folder: Path, device: str) -> None:
         self._separators = {}
-        for role, (file, overlap) in DEMUCS.items():
+        for role, (file, segment, overlap) in DEMUCS.items():
             network = load_demucs_package(folder / file, device)
+            network.segment = segment
             self._separators[role] = DemucsSeparator(
-                network, segment=network.segment, overlap=overlap, device=device
+                network, segment=segment, overlap=overlap, device=device
             )
 
     def separate(self, mixture: Signal) -> Iterator[Audio]:
         """Separate a song into consecutive blocks ``[4, 2, n]``."""
-        stats = statistics(mixture, downmix=mono)
         with Shelf(mixture.num_samples, num_sounds=10) as shelf:
+            yield from self.cascade(mixture, shelf)
 
-            def estimates(role: str, sound: Sound, *stems: Stem) -> list[Sound]:
-                return shelf.keep(self._separators[role].stream(sound, stems), len(stems))
+    def cascade(self, mixture: Signal, shelf: Shelf) -> Iterator[Audio]:
+        """Estimate by networks that listen to what others left; ten sounds on the shelf."""
 
-            m = Sound.of(stats.standardise(mixture))
-            (v4,) = estimates("vocals", m, "vocals")
-            v5, d5, b5, o5 = estimates("mmi", m, "vocals", "drums", "bass", "other")
-            v6, d6 = estimates("t2", m, "vocals", "drums")
-            (o7,) = estimates("other", m, "other")
-            m1 = m - (0.8 * v4 + 0.2 * v5)
-            (d1,) = estimates("drums", m1, "drums")
-            m3 = m1 - (0.7 * d1 + 0.3 * d5)
-            (b2,) = estimates("bass", m3, "bass")
-            m4 = m3 - b2
+        def estimates(role: str, sound: Sound, *stems: Stem) -> list[Sound]:
+            return shelf.keep(self._separators[role].stream(sound, stems), len(stems))
 
-            drums = 0.60 * d1 + 0.26 * d5 + 0.14 * d6
-            bass = 0.89 * b2 + 0.11 * b5
-            other = 0.68 * m4 + 0.04 * o5 + 0.28 * o7
-            vocals = 0.73 * v4 + 0.21 * v5 + 0.06 * v6
-            stems = stacked(sound.stream() for sound in (bass, drums, other, vocals))
-            yield from stats.restore(stems)
+        stats = statistics(mixture, downmix=mono)
+        m = Sound.of(stats.standardise(mixture))
+        (v4,) = estimates("vocals", m, "vocals")
+        v5, d5, b5, o5 = estimates("mmi", m, "vocals", "drums", "bass", "other")
+        v6, d6 = estimates("t2", m, "vocals", "drums")
+        (o7,) = estimates("other", m, "other")
+        m1 = m - (0.8 * v4 + 0.2 * v5)
+        (d1,) = estimates("drums", m1, "drums")
+        m3 = m1 - (0.7 * d1 + 0.3 * d5)
+        (b2,) = estimates("bass", m3, "bass")
+        m4 = m3 - b2
+
+        drums = 0.60 * d1 + 0.26 * d5 + 0.14 * d6
+        bass = 0.89 * b2 + 0.11 * b5
+        other = 0.68 * m4 + 0.04 * o5 + 0.28 * o7
+        vocals = 0.73 * v4 + 0.21 * v5 + 0.06 * v6
+        return stats.restore(stacked(sound.stream() for sound in (bass, drums, other, vocals)))

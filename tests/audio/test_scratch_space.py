@@ -17,6 +17,7 @@ from my_submission.audio.scratch_space import (
     scratch_folder,
 )
 from my_submission.errors import DemixError
+from tests.audio.sound_files import file_size_limit
 
 Mount = namedtuple("Mount", "mountpoint fstype")
 
@@ -82,8 +83,32 @@ def test_the_space_is_measured_where_the_files_will_lie(
         require_scratch_space(3_100_000_000)
 
 
-def test_a_missing_folder_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["missing", "file"])
+def test_a_chosen_folder_that_is_none_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / name))
+    with pytest.raises(DemixError, match=f"TMPDIR is .*{name}: name a folder"):
+        require_scratch_space(1)
+    with pytest.raises(DemixError, match=f"TMPDIR is .*{name}: name a folder"):
+        ScratchSignal()
+
+
+def test_a_folder_that_went_away_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TMPDIR", raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
     with pytest.raises(DemixError, match="set TMPDIR to one that can be written"):
         require_scratch_space(1)
+
+
+def test_reserved_space_is_taken_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with ScratchSignal(reserved=100_000) as scratch:
+        assert os.fstat(scratch._file.fileno()).st_blocks * 512 >= 800_000
+        assert scratch.num_samples == 0
+    with (
+        file_size_limit(10_000),
+        pytest.raises(DemixError, match=r"no space left for scratch files"),
+    ):
+        ScratchSignal(reserved=100_000)

@@ -41,7 +41,8 @@ def test_verify_names_every_missing_file_with_its_source(
     assert len(err.splitlines()) == 1
     assert "10 of 10 files are missing or wrong; run `demix weights fetch leaderboard_c" in err
     assert f", and get {FOUR} by hand from https://drive.google.com/" in err
-    assert err.endswith(f"put them into {folder}\n")
+    assert err.endswith(f"put them into {folder}; leaderboard_c_demucs does without them\n")
+    assert "leaderboard_c_demucs" not in out
 
 
 def test_fetch_gets_what_it_can_and_asks_for_the_rest(
@@ -51,13 +52,14 @@ def test_fetch_gets_what_it_can_and_asks_for_the_rest(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(weights, "MANIFEST", world.manifest)
-    world.list_file("bass.pt", b"bass", 'by_hand = "a friend"')
+    world.list_file("bass.pt", b"bass", 'by_hand = "a friend"', 'instead = "two"')
     world.publish("drums-1.th", b"drums")
+    world.publish("drums-1.th", b"drums", system="two")
     assert run("fetch", "one", "--models", world.models) == 1
     assert world.names == {"drums-1.th"}
     assert capsys.readouterr().err == (
         "error: what can be fetched of one is there; get bass.pt by hand from a friend and put "
-        f"it into {world.folder}\n"
+        f"it into {world.folder}; two does without it\n"
     )
 
 

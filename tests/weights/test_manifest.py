@@ -50,9 +50,15 @@ class TestCommittedManifest:
             weights.system_folder("leaderboard_c", tmp_path)
         line = str(error.value)
         assert "get vocals.onnx, bass.pt, drums.pt, other.pt by hand from https://drive" in line
-        assert "leaderboard_c_demucs runs without these files" in line
-        assert line.endswith(f"put them into {folder}")
+        assert line.endswith(f"put them into {folder}; leaderboard_c_demucs does without them")
+        assert line.count("leaderboard_c_demucs") == 1
         assert "demix weights fetch" not in line
+
+    def test_where_to_get_files_by_hand_is_an_address_and_nothing_else(self) -> None:
+        everything = [w for files in weights.load_manifest().values() for w in files]
+        places = {weight.by_hand for weight in everything if weight.by_hand is not None}
+        assert places
+        assert all(re.fullmatch(r"https://[^\s()]+", place) for place in places)
 
     def test_every_published_file_has_a_hash_and_a_secure_address(self) -> None:
         everything = [w for files in weights.load_manifest().values() for w in files]
@@ -132,6 +138,7 @@ class TestLoadManifest:
             url="https://example.org/zip/first.zip",
             zip_member="bass.onnx",
             by_hand=None,
+            instead=None,
             licence="MIT",
         )
         assert listed["second"][1].source == "the shared folder, by hand"
@@ -149,6 +156,10 @@ class TestLoadManifest:
             '[a."x"]\nlicence = "MIT"\nsha256 = 12345678',
             '[a."x"]\nlicence = "MIT"\nurl = "https://example.org/x"',
             '[a."x"]\nlicence = "MIT"\nzip_member = "x"',
+            '[a."x"]\nlicence = "MIT"\nby_hand = "y"\ninstead = 7',
+            '[a."x"]\nlicence = "MIT"\nby_hand = "y"\ninstead = "b"',
+            '[a."x"]\nlicence = "MIT"\nby_hand = "y"\ninstead = "a"',
+            '[a."x"]\nlicence = "MIT"\ninstead = "b"\n[b."x"]\nlicence = "MIT"',
             "a = 1",
             "[a",
         ],

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,40 @@ class TestTaken:
         world.fetch()
         assert (world.folder / "drums-1.th").read_bytes() == b"drums"
         assert sibling.read_bytes() == b"drums"
+        assert world.names == {"drums-1.th"}
+
+    @pytest.mark.usefixtures("sibling", "no_links")
+    def test_a_wrong_file_stays_where_there_is_no_link_and_no_room_for_a_copy(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        world.folder.mkdir()
+        (world.folder / "drums-1.th").write_bytes(b"wrong")
+        monkeypatch.setattr(shutil, "copyfile", refuse)
+        assert "No space left on device" in world.refused()
+        assert (world.folder / "drums-1.th").read_bytes() == b"wrong"
+        assert world.names == {"drums-1.th"}
+
+    @pytest.mark.usefixtures("sibling")
+    @pytest.mark.parametrize("stopped", ["link", "replace"])
+    def test_a_wrong_file_stays_where_the_link_is_interrupted(
+        self, world: World, stopped: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        done = getattr(os, stopped)
+
+        def interrupt(*paths: Path) -> None:
+            if stopped == "link":  # a signal that comes just after it was made
+                done(*paths)
+            raise KeyboardInterrupt
+
+        world.folder.mkdir()
+        (world.folder / "drums-1.th").write_bytes(b"wrong")
+        monkeypatch.setattr(os, stopped, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            world.fetch()
+        assert (world.folder / "drums-1.th").read_bytes() == b"wrong"
         assert world.names == {"drums-1.th"}
 
     @pytest.mark.usefixtures("sibling")
@@ -150,4 +185,4 @@ class TestNotTaken:
     @pytest.mark.usefixtures("no_links", "sibling")
     def test_a_folder_that_takes_nothing_is_one_error(self, world: World) -> None:
         (world.folder / "drums-1.th" / "in the way").mkdir(parents=True)
-        assert "cannot write" in world.refused()
+        assert world.refused().startswith(f"cannot write {world.folder / 'drums-1.th'}: ")

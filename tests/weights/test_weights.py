@@ -73,6 +73,35 @@ class TestFolders:
         ):
             weights.system_folder("second", models, manifest=manifest)
 
+    def test_a_system_that_does_without_them_is_named_once_and_only_if_it_does_without_all(
+        self, models: Path, manifest: Path
+    ) -> None:
+        with manifest.open("a", encoding="utf-8") as sink:
+            sink.write('[third."a.pt"]\nby_hand = "a friend"\ninstead = "first"\nlicence = "MIT"\n')
+            sink.write('[third."b.pt"]\nby_hand = "an enemy"\ninstead = "first"\nlicence = "MIT"\n')
+        folder = models / "third"
+        a, b = weights.weight_files("third", manifest)
+        assert weights.remedy("third", [a], models) == (
+            f"get a.pt by hand from a friend and put it into {folder}; first does without it"
+        )
+        assert weights.remedy("third", [a, b], models) == (
+            "get a.pt by hand from a friend and b.pt by hand from an enemy and put them into "
+            f"{folder}; first does without them"
+        )
+        (other,) = (w for w in weights.weight_files("second", manifest) if w.by_hand)
+        assert "does without" not in weights.remedy("third", [a, other], models)
+
+    def test_in_brief_files_to_get_by_hand_are_counted(self, models: Path, manifest: Path) -> None:
+        drums, bass = weights.weight_files("second", manifest)
+        where = f"second --models '{models}'"
+        by_hand = ", which says how to get 1 by hand"
+        for files, line in (
+            ([drums], f"run `demix weights fetch {where}`"),
+            ([bass], f"run `demix weights verify {where}`{by_hand}"),
+            ([drums, bass], f"run `demix weights fetch {where}`{by_hand}"),
+        ):
+            assert weights.brief_remedy("second", files, models) == line
+
     def test_the_command_is_short_for_the_usual_folder(
         self, models: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
