@@ -1,8 +1,10 @@
 """Full-size networks with random weights, in the published formats and sizes.
 
-They separate nothing, and cost exactly what the published ones cost.
+They separate nothing, and cost exactly what the published ones cost. Run as
+``python -m benchmarks.random_models MODELS SYSTEM...``, MODELS being the folder to write them into.
 """
 
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -106,3 +108,8 @@ def write_package(network_class: type, arguments: dict[str, Any], path: Path) ->
         "state": {name: value.half() for name, value in state.items()},
     }
     torch.save(package, path)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[2:]:
+        write_random_models(name, Path(sys.argv[1]) / name)
