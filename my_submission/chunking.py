@@ -56,7 +56,7 @@ def weighted_segments(
     *,
     segment: int,
     stride: int,
-    seen: Callable[[int], int] = lambda length: length,
+    batch_kind: Callable[[int], int] = lambda length: length,
     batch_size: int = 1,
 ) -> Iterator[Audio]:
     """Overlap-add estimates of segments under a triangular weight.
@@ -71,9 +71,9 @@ def weighted_segments(
             ``[..., 2, len(segment)]``.
         segment: Samples of a full segment.
         stride: Samples between the starts of segments, at most `segment`.
-        seen: How many samples the network is given for a segment of some length.
-        batch_size: Segments estimated at once, at most. Only segments of which the network sees
-            equally many samples share a batch.
+        batch_kind: Maps the length of a segment to what is the same for segments that may share a
+            batch.
+        batch_size: Segments estimated at once, at most.
 
     Yields:
         Consecutive blocks ``[..., 2, n]``; their lengths add up to `num_samples`.
@@ -83,7 +83,7 @@ def weighted_segments(
     total: Audio | None = None  # weighted sum, from sample `done` on
     weights = np.zeros(held, np.float32)
     done = 0
-    for batch in equally_seen(num_samples, segment, stride, seen, batch_size):
+    for batch in segment_batches(num_samples, segment, stride, batch_kind, batch_size):
         for span, block in zip(batch, estimate(batch), strict=True):
             if total is None:
                 total = np.zeros((*block.shape[:-1], held), np.float32)
@@ -115,14 +115,14 @@ def triangle(segment: int) -> Audio:
     return scaled
 
 
-def equally_seen(
-    num_samples: int, segment: int, stride: int, seen: Callable[[int], int], batch_size: int
+def segment_batches(
+    num_samples: int, segment: int, stride: int, batch_kind: Callable[[int], int], batch_size: int
 ) -> Iterator[Sequence[range]]:
     """Group a song's segments into batches that a network can take at once."""
     spans = [
         range(start, min(start + segment, num_samples)) for start in range(0, num_samples, stride)
     ]
-    for _, group in itertools.groupby(spans, key=lambda span: seen(len(span))):
+    for _, group in itertools.groupby(spans, key=lambda span: batch_kind(len(span))):
         yield from batched(list(group), batch_size)
 
 

@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,13 @@ from my_submission.stems import SAMPLE_RATE, STEMS, Audio
 
 GAINS = {"bass": 0.4, "drums": 0.3, "other": 0.2, "vocals": 0.1}
 """What the networks of `models` give of their input; the sum is 1."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Let programs that tests start take Ctrl-C, which background jobs are started to ignore."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -75,13 +75,14 @@ def test_standardising_is_undone_and_leaves_the_surroundings_zero(
     np.testing.assert_allclose(restored, song, rtol=1e-5, atol=1e-6)
 
 
-def test_long_songs_equal_the_plain_inference(
-    rng: np.random.Generator,
-) -> None:
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+def test_long_songs_equal_the_plain_inference(rng: np.random.Generator, batch_size: int) -> None:
     # Short segments, so that a short song has several; the plain way holds everything at once.
     segment, stride, length = 8000, 4000, 18_500
     network = load_demucs_v2(golden("models/leaderboard_a/demucs-e07c671f.th"))
-    separator = DemucsSeparator(network, segment=segment / SAMPLE_RATE, overlap=0.5)
+    separator = DemucsSeparator(
+        network, segment=segment / SAMPLE_RATE, overlap=0.5, batch_size=batch_size
+    )
     song = rng.standard_normal((2, length)).astype(np.float32)
     total, weights = np.zeros((4, 2, length)), np.zeros(length)
     for start in range(0, length, stride):
@@ -101,6 +102,21 @@ def test_long_songs_equal_the_plain_inference(
         weights[start : start + size] += ramp
     ours = np.concatenate(list(separator.stream(ArraySignal(song))), axis=-1)
     np.testing.assert_allclose(ours, total / weights, atol=1e-5 * np.abs(total / weights).max())
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_segments_of_any_lengths_are_separated_together(
+    rng: np.random.Generator, count: int
+) -> None:
+    network = DemucsV2(channels=4).eval()
+    lengths = [network.valid_length(length) for length in (9_000, 17, 30_000)[:count]]
+    segments = [torch.from_numpy(rng.standard_normal((2, n)).astype(np.float32)) for n in lengths]
+    with torch.inference_mode():
+        together = list(network.estimates(segments))
+        alone = [network(segment[None])[0] for segment in segments]
+    for found, expected in zip(together, alone, strict=True):
+        assert found.shape == expected.shape
+        assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
 def test_other_checkpoints_are_refused(tmp_path: Path) -> None:

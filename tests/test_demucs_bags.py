@@ -15,7 +15,8 @@ from demucs.htdemucs import HTDemucs
 
 from my_submission.audio import ArraySignal
 from my_submission.errors import DemixError
-from my_submission.separators import demucs
+from my_submission.networks import demucs_package
+from my_submission.networks.demucs_package import PackagedNetwork, load_demucs_package
 from my_submission.separators.demucs import DemucsSeparator
 from my_submission.stems import STEMS, Audio
 from my_submission.systems import SYSTEMS
@@ -123,21 +124,31 @@ def test_guitar_and_piano_are_part_of_other(tmp_path: Path, rng: np.random.Gener
     assert np.abs(ours - expected).max() < 1e-5 * np.abs(expected).max()
 
 
+class Repeat:
+    """A network that gives its input for every source, and notes the sizes of its batches."""
+
+    sources = SOURCES
+    segment = 2
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def __call__(self, segments: torch.Tensor) -> torch.Tensor:
+        self.batches.append(len(segments))
+        return segments[:, None].expand(-1, len(SOURCES), -1, -1)
+
+
 def test_a_gpu_gets_segments_in_batches(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes: list[int] = []
-
-    def network(segments: torch.Tensor) -> torch.Tensor:
-        sizes.append(len(segments))
-        return segments[:, None].expand(-1, 4, -1, -1)
-
-    network.sources = SOURCES  # type: ignore[attr-defined]
-    monkeypatch.setitem(demucs.BATCH_SECONDS, "cpu", 8)  # as if this were a GPU
-    separator = DemucsSeparator(network, segment=2, overlap=0.5)  # type: ignore[arg-type]
+    monkeypatch.setitem(demucs_package.BATCH_SECONDS, "cpu", 8)  # as if this were a GPU
+    repeat = Repeat()
+    network = PackagedNetwork(repeat, None, "cpu")
+    separator = DemucsSeparator(network, segment=2, overlap=0.5, batch_size=network.batch_size)
     mixture = song(rng, 6.5)
     stems = np.concatenate(list(separator.stream(ArraySignal(mixture))), axis=-1)
-    assert sizes == [4, 1, 1, 1]  # five whole segments of 2 s, and the two that the song cuts off
+    # Five whole segments of 2 s, and the two that the song cuts off.
+    assert repeat.batches == [4, 1, 1, 1]
     np.testing.assert_allclose(stems[2], mixture, rtol=1e-5, atol=1e-6)
 
 
@@ -146,7 +157,7 @@ def test_batches_of_segments_change_nothing(
     tmp_path: Path, rng: np.random.Generator, network_class: type
 ) -> None:
     write_package(tmp_path / "a.th", network_class)
-    network = packages_network(tmp_path / "a.th")
+    network = load_demucs_package(tmp_path / "a.th")
     mixture = ArraySignal(song(rng, 5.1))
     alone, batched = (
         np.concatenate(

@@ -87,22 +87,22 @@ class Standardised:
         return block
 
 
-BATCH_SECONDS = {"cpu": 0, "cuda": 64}
-"""Sound that passes a network at once. A batch fills a GPU; on a CPU it takes memory and saves no
-time: htdemucs took 2.6 to 3.3 s for one segment and twice 3.5 s for two (2 cores)."""
-
-
 class DemucsNetwork(Protocol):
-    """A network of the Demucs family, from ``[batch, 2, n]`` to ``[batch, sources, 2, n]``."""
+    """A network of the Demucs family, as `DemucsSeparator` runs it."""
 
-    @property
-    def sources(self) -> Sequence[str]:
-        """Name its outputs, in order."""
+    sources: Sequence[str]
+    """The names of its outputs, in order."""
+
+    def valid_length(self, length: int) -> int:
+        """Give how many samples it must see to estimate `length` of them."""
         ...
 
-    @property
-    def __call__(self) -> Callable[[torch.Tensor], torch.Tensor]:
-        """Separate segments."""
+    def batch_kind(self, length: int) -> int:
+        """Give the same for lengths of segments that may share a batch."""
+        ...
+
+    def estimates(self, segments: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
+        """Map segments ``[2, valid_length(length)]`` of a kind to ``[sources, 2, n]``."""
         ...
 
 
@@ -117,8 +117,7 @@ class DemucsSeparator:
         segment: Length of a segment in seconds.
         overlap: Share of a segment that the next one covers as well.
         device: ``cpu`` or ``cuda:N``.
-        batch_size: Segments that pass the network at once; by default as many as `BATCH_SECONDS`
-            of sound.
+        batch_size: Segments that the network gets at once, at most.
     """
 
     def __init__(
@@ -128,15 +127,13 @@ class DemucsSeparator:
         segment: float | Fraction,
         overlap: float,
         device: str = "cpu",
-        batch_size: int | None = None,
+        batch_size: int = 1,
     ) -> None:
         self._network = network
         self._device = torch.device(device)
         self._segment = int(SAMPLE_RATE * segment)
         self._stride = int((1 - overlap) * self._segment)
-        self._batch_size = batch_size or max(1, int(BATCH_SECONDS[self._device.type] / segment))
-        # Some of the networks give less than they see, others see segments of one length only.
-        self._seen: Callable[[int], int] = getattr(network, "valid_length", int)
+        self._batch_size = batch_size
 
     def stream(self, mixture: Signal, sources: Sequence[str] = STEMS) -> Iterator[Audio]:
         """Estimate some of a network's sources, as consecutive blocks ``[sources, 2, n]``.
@@ -150,22 +147,23 @@ class DemucsSeparator:
             lambda spans: self._estimate(mixture, spans, sources),
             segment=self._segment,
             stride=self._stride,
-            seen=self._seen,
+            batch_kind=self._network.batch_kind,
             batch_size=self._batch_size,
         )
 
     @torch.inference_mode()
     def _estimate(
         self, mixture: Signal, spans: Sequence[range], sources: Sequence[str]
-    ) -> list[Audio]:
+    ) -> Iterator[Audio]:
+        segments = [torch.from_numpy(self._read(mixture, span)) for span in spans]
+        estimates = self._network.estimates([segment.to(self._device) for segment in segments])
+        wanted = [self._network.sources.index(source) for source in sources]
+        for estimate, span in zip(estimates, spans, strict=True):
+            yield center_trim(estimate[wanted], len(span)).cpu().numpy()
+
+    def _read(self, mixture: Signal, span: range) -> Audio:
         # What a network sees beyond its segment comes from the song around, half of it from
         # before; beyond the song's ends there are zeros.
-        seen = self._seen(len(spans[0]))
-        starts = [span.start - (seen - len(span)) // 2 for span in spans]
-        segments = np.stack([mixture.read(start, start + seen) for start in starts])
-        estimates = self._network(torch.from_numpy(segments).to(self._device))
-        wanted = [self._network.sources.index(source) for source in sources]
-        return [
-            center_trim(estimate[wanted], len(span)).cpu().numpy()
-            for estimate, span in zip(estimates, spans, strict=True)
-        ]
+        length = self._network.valid_length(len(span))
+        start = span.start - (length - len(span)) // 2
+        return mixture.read(start, start + length)

@@ -114,7 +114,9 @@ class LoadedBag:
     """A bag, its networks loaded from `folder` to `device`."""
 
     def __init__(self, bag: DemucsBag, folder: Path, device: str) -> None:
-        networks = [load_demucs_package(folder / member, device) for member in bag.members]
+        networks = [
+            load_demucs_package(folder / member, device, bag.segment) for member in bag.members
+        ]
         sources = list(networks[0].sources)
         for member, network in zip(bag.members, networks, strict=True):
             if list(network.sources) != sources or set(sources) - {*STEMS, *STEM_OF}:
@@ -131,7 +133,11 @@ class LoadedBag:
         self._sources = sources
         self._separators = [
             DemucsSeparator(
-                network, segment=bag.segment or network.segment, overlap=OVERLAP, device=device
+                network,
+                segment=network.segment,
+                overlap=OVERLAP,
+                device=device,
+                batch_size=network.batch_size,
             )
             for network in networks
         ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from my_submission.audio import Signal
-from my_submission.networks.demucs_v2 import load_demucs_v2
+from my_submission.networks.demucs_v2 import BATCH_SIZE, load_demucs_v2
 from my_submission.separators.demucs import DemucsSeparator, mono, statistics
 from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
 from my_submission.stems import STEMS, Audio, Stem
@@ -40,6 +40,7 @@ class LeaderboardB:
             segment=40,
             overlap=0.5,
             device=device,
+            batch_size=BATCH_SIZE,
         )
 
     def separate(self, mixture: Signal) -> Iterator[Audio]:

@@ -77,10 +77,13 @@ class LeaderboardCDemucs:
     def __init__(self, folder: Path, device: str) -> None:
         self._separators = {}
         for role, (file, segment, overlap) in DEMUCS.items():
-            network = load_demucs_package(folder / file, device)
-            network.segment = segment
+            network = load_demucs_package(folder / file, device, segment)
             self._separators[role] = DemucsSeparator(
-                network, segment=segment, overlap=overlap, device=device
+                network,
+                segment=segment,
+                overlap=overlap,
+                device=device,
+                batch_size=network.batch_size,
             )
 
     def separate(self, mixture: Signal) -> Iterator[Audio]:

@@ -63,7 +63,8 @@ def test_a_full_scratch_disk_is_told_apart(
     tmp_path: Path, sound: Audio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with tiny_disk(tmp_path / "disk", 64) as disk:
-        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+        # Named, because this disk lies in memory, where scratch files are not put by themselves.
+        monkeypatch.setenv("TMPDIR", str(disk))
         line = refusal(tmp_path / "out", sound)
         assert "scratch" in line
         assert "TMPDIR" in line
