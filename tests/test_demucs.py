@@ -9,7 +9,9 @@ import torch
 
 from my_submission.audio import ArraySignal
 from my_submission.errors import DemixError
+from my_submission.networks import demucs_v2
 from my_submission.networks.demucs_v2 import DemucsV2, center_trim, load_demucs_v2
+from my_submission.networks.lstm import lstm_of_columns
 from my_submission.separators.demucs import (
     STATISTICS_BLOCK,
     DemucsSeparator,
@@ -117,6 +119,27 @@ def test_segments_of_any_lengths_are_separated_together(
     for found, expected in zip(together, alone, strict=True):
         assert found.shape == expected.shape
         assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
+
+
+@pytest.mark.parametrize("tile", [1, 7, 100])
+def test_tiles_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch, tile: int) -> None:
+    monkeypatch.setattr(demucs_v2, "TILE", tile)
+    network = DemucsV2(channels=2).eval()
+    segment = torch.randn(2, network.valid_length(300))
+    with torch.inference_mode():
+        (found,), expected = network.estimates([segment]), network(segment[None])[0]
+    assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
+
+
+@pytest.mark.parametrize("lengths", [[1], [130], [64, 1, 129, 5]])
+def test_the_lstm_of_columns_is_torch_s(lengths: list[int]) -> None:
+    lstm = torch.nn.LSTM(6, 5, num_layers=2, bidirectional=True)
+    sequences = [torch.randn(length, 6) for length in lengths]
+    with torch.no_grad():
+        found = lstm_of_columns(lstm, sequences)
+        for column, sequence in enumerate(sequences):
+            expected = lstm(sequence)[0]
+            assert (found[: len(sequence), column] - expected).abs().max() < 1e-6
 
 
 def test_other_checkpoints_are_refused(tmp_path: Path) -> None:
