@@ -1,12 +1,11 @@
 """Separate a song by a system whose networks compute their first passes only.
 
 Run as ``python -m benchmarks.few_passes SYSTEM MODELS SONG OUT``; prints the peak memory of the
-whole process in KiB. The first passes are real, so whatever a network holds is held; later ones
+whole process in MB. The first passes are real, so whatever a network holds is held; later ones
 give their input back, so that an hour of music takes minutes.
 """
 
 import functools
-import resource
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.one_run import peak_memory_mb
 from my_submission import Separator
 from my_submission.audio import Signal
 from my_submission.audio.output import OutputFormat
@@ -53,4 +53,4 @@ if __name__ == "__main__":
     Separator(system, models=models, device="cpu").separate_to_files(
         song, paths, fmt=OutputFormat(container="wav", subtype="int16", clip_mode="clamp")
     )
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    print(peak_memory_mb())

@@ -21,7 +21,7 @@ def peak_of_few_passes(system: str, models: Path, song: Path, out: Path) -> floa
     done = subprocess.run(
         [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    return int(done.stdout.split()[-1]) * 1024 / 1e6
+    return float(done.stdout.split()[-1])
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ and separation, and the peak memory of the whole process in MB.
 """
 
 import json
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,6 +23,16 @@ def measure(system: str, models: Path, song: Path) -> dict[str, float]:
     return figures
 
 
+def peak_memory_mb() -> float:
+    """Give the peak memory of this process so far.
+
+    `getrusage` would give the peak of the process that started this one where that was larger.
+    """
+    status = Path("/proc/self/status").read_text()
+    (peak_kib,) = re.findall(r"VmHWM:\s*(\d+) kB", status)
+    return int(peak_kib) * 1024 / 1e6
+
+
 def main() -> None:
     """Measure what the command line names."""
     system, models, song = sys.argv[1:]
@@ -34,11 +44,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as out:
         separator.separate_to_files(song, {stem: Path(out) / f"{stem}.wav" for stem in STEMS})
     done = time.perf_counter()
-    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     figures = {
         "setup_s": ready - started,
         "separation_s": done - ready,
-        "peak_mb": peak_kib * 1024 / 1e6,
+        "peak_mb": peak_memory_mb(),
     }
     print(json.dumps(figures))
 
