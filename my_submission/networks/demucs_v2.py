@@ -58,9 +58,8 @@ class BidirectionalLstm(nn.Module):
         if steps[0].device.type == "cpu":
             output = lstm_of_columns(self.lstm, steps)
         else:
-            output = pad_packed_sequence(self.lstm(pack_sequence(steps, enforce_sorted=False))[0])[
-                0
-            ]
+            packed = pack_sequence(steps, enforce_sorted=False)
+            output, _ = pad_packed_sequence(self.lstm(packed)[0])
         projected = self.linear(output).permute(1, 2, 0)
         return [x[None, :, : len(own)] for x, own in zip(projected, steps, strict=True)]
 
