@@ -24,7 +24,7 @@ from my_submission.stems import SAMPLE_RATE, STEMS
 
 BATCH_SECONDS = {"cpu": 0, "cuda": 64}
 """Sound that passes a network at once. A batch fills a GPU; on a CPU it takes memory and saves no
-time: htdemucs took 2.6 to 3.3 s for one segment and twice 3.5 s for two (2 cores)."""
+time."""
 
 MAX_SEGMENT = 600
 """Seconds; no network was made for segments of this length."""

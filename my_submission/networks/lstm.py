@@ -13,8 +13,7 @@ def lstm_of_columns(lstm: nn.LSTM, sequences: Sequence[Tensor]) -> Tensor:
     """Compute what `lstm` does for several sequences at once, on a CPU.
 
     `torch.nn.LSTM` multiplies the state of the sequences, as rows, by the weights' transpose. With
-    sequences as columns the product is faster where they are few: twelve sequences of Demucs v2
-    took 24 instead of about 40 s (2 cores).
+    sequences as columns the product is faster where they are few.
 
     Args:
         lstm: Bidirectional, with biases and without projections.

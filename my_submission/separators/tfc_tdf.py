@@ -87,7 +87,7 @@ def open_network(path: Path, config: TfcTdfConfig, device: str) -> OnnxNetwork |
     """Open a network in the backend that its file format is for.
 
     A checkpoint that was exported beside itself (`python -m training export`) is run as ONNX, which
-    takes about two thirds of torch's time.
+    takes less time than torch.
 
     Raises:
         DemixError: The file is missing, corrupt or another kind of network.
