@@ -16,7 +16,7 @@ from demucs.htdemucs import HTDemucs
 from my_submission.networks.demucs_v2 import SOURCES, DemucsV2
 from my_submission.networks.tfc_tdf import TfcTdf, TfcTdfSize
 from my_submission.separators.tfc_tdf import TfcTdfConfig
-from my_submission.stems import STEMS
+from my_submission.stems import STEMS, Stem
 from my_submission.systems import leaderboard_a, leaderboard_b, leaderboard_c
 from training.export import export_onnx
 from training.mixer import save_mixer
@@ -26,6 +26,8 @@ DEMUCS_V2 = {
     "leaderboard_a": "demucs-e07c671f.th",
     "leaderboard_b": "demucs_extra-3646af93.th",
 }
+
+DEMUCS_CHANNELS = 64
 
 HTDEMUCS: dict[str, Any] = {
     "sources": list(SOURCES),
@@ -53,15 +55,22 @@ def write_random_models(system: str, folder: Path) -> None:
 def write_leaderboard_a_or_b(system: str, folder: Path) -> None:
     """Write the files of one of the two systems of 2021."""
     for stem in STEMS:
-        blocks = 9 if (system, stem) == ("leaderboard_b", "drums") else 11
-        config = CONFIGS[system][stem]
-        size = TfcTdfSize(
-            dim_f=config.dim_f, num_blocks=blocks, num_layers=3, growth=32, bottleneck_factor=8
-        )
-        write_onnx(size, config, folder / f"{stem}.onnx")
+        size = leaderboard_a_or_b_size(system, stem)
+        write_onnx(size, CONFIGS[system][stem], folder / f"{stem}.onnx")
     if system == "leaderboard_a":
         save_mixer(torch.eye(8, 10).numpy(), folder / "mixer.ckpt")
-    torch.save(DemucsV2(channels=64).state_dict(), folder / DEMUCS_V2[system])
+    torch.save(DemucsV2(DEMUCS_CHANNELS).state_dict(), folder / DEMUCS_V2[system])
+
+
+def leaderboard_a_or_b_size(system: str, stem: Stem) -> TfcTdfSize:
+    """Give the size of a TFC-TDF network of one of the two systems of 2021."""
+    return TfcTdfSize(
+        dim_f=CONFIGS[system][stem].dim_f,
+        num_blocks=9 if (system, stem) == ("leaderboard_b", "drums") else 11,
+        num_layers=3,
+        growth=32,
+        bottleneck_factor=8,
+    )
 
 
 def write_leaderboard_c(folder: Path) -> None:
