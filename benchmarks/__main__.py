@@ -8,6 +8,7 @@ as it is.
 import argparse
 import os
 import platform
+import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -61,6 +62,7 @@ def row(system: str, seconds: int, figures: dict[str, float], peak: float) -> st
 
 def report(rows: list[str], peak: float) -> str:
     """Write the page: the machine, the table and how it was made."""
+    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
     machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}"
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "onnxruntime", "numpy"))
     table = "\n".join(
@@ -73,7 +75,7 @@ def report(rows: list[str], peak: float) -> str:
     )
     return f"""# Benchmarks
 
-Written by `make bench` on: {machine}; {packages}; no GPU; float32.
+Written by `{command}` on: {machine}; {packages}; no GPU; float32.
 
 {table}
 

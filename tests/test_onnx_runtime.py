@@ -29,6 +29,8 @@ def test_a_network_is_run(tmp_path: Path, rng: np.random.Generator) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DemixError, match="no such file"):
         OnnxNetwork(tmp_path / "net.onnx")
+    with pytest.raises(DemixError, match="no such file"):
+        TfcTdfSeparator(tmp_path / "net.onnx", CONFIG)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a protobuf", b"\x00" * 5000])

@@ -93,7 +93,7 @@ def open_network(path: Path, config: TfcTdfConfig, device: str) -> OnnxNetwork |
         DemixError: The file is missing, corrupt or another kind of network.
     """
     exported = path.with_suffix(".onnx")
-    if exported.is_file():
+    if path == exported or exported.is_file():
         return OnnxNetwork(exported, device)
     return TorchNetwork(
         path, num_frames=config.num_frames, norm_groups=config.norm_groups, device=device
