@@ -10,6 +10,7 @@ import numpy.typing as npt
 from my_submission.audio import ArraySignal, Signal, open_song
 from my_submission.audio.output import OutputFormat, StemWriter
 from my_submission.audio.resampling import resampled
+from my_submission.compute import Compute
 from my_submission.devices import resolve_device
 from my_submission.errors import DemixError
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
@@ -64,7 +65,7 @@ class Separator:
         folder = system_folder(system, None if models is None else Path(models))
         for weight in load_manifest()[system]:
             refuse_foreign(folder / weight.file, system)
-        self._system = load_system(folder, self.device)
+        self._system = load_system(folder, Compute(self.device))
 
     def separate_file(
         self, path: Path | str, *, progress: Progress | None = None

@@ -82,9 +82,8 @@ def test_long_songs_equal_the_plain_inference(rng: np.random.Generator, batch_si
     # Short segments, so that a short song has several; the plain way holds everything at once.
     segment, stride, length = 8000, 4000, 18_500
     network = load_demucs_v2(golden("models/leaderboard_a/demucs-e07c671f.th"))
-    separator = DemucsSeparator(
-        network, segment=segment / SAMPLE_RATE, overlap=0.5, batch_size=batch_size
-    )
+    network.batch_size = batch_size
+    separator = DemucsSeparator(network, segment=segment / SAMPLE_RATE, overlap=0.5)
     song = rng.standard_normal((2, length)).astype(np.float32)
     total, weights = np.zeros((4, 2, length)), np.zeros(length)
     for start in range(0, length, stride):

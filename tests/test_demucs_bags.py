@@ -14,6 +14,7 @@ from demucs.hdemucs import HDemucs
 from demucs.htdemucs import HTDemucs
 
 from my_submission.audio import ArraySignal
+from my_submission.compute import Compute
 from my_submission.errors import DemixError
 from my_submission.networks import demucs_package
 from my_submission.networks.demucs_package import PackagedNetwork, load_demucs_package
@@ -95,7 +96,7 @@ def test_stems_equal_the_package_s(
         write_package(tmp_path / member, network_class, seed)
     short = DemucsBag(bag.name, bag.members, bag.weights, bag.segment and 2)
     mixture = song(rng, seconds)
-    ours = np.concatenate(list(short(tmp_path, "cpu").separate(ArraySignal(mixture))), axis=-1)
+    ours = np.concatenate(list(short(tmp_path, Compute()).separate(ArraySignal(mixture))), axis=-1)
     expected = packages_stems(short, tmp_path, mixture).numpy()
     in_our_order = expected[[SOURCES.index(stem) for stem in STEMS]]
     assert np.abs(ours - in_our_order).max() < 1e-5 * np.abs(expected).max()
@@ -107,7 +108,7 @@ def test_members_with_other_sources_are_refused(tmp_path: Path) -> None:
         write_package(tmp_path / "a.th", HDemucs, sources=SOURCES if len(second) == 4 else second)
         write_package(tmp_path / "b.th", HDemucs, sources=second)
         with pytest.raises(DemixError, match=r"\.th: gives .* which is not what pair is made of"):
-            bag(tmp_path, "cpu")
+            bag(tmp_path, Compute())
 
 
 def test_guitar_and_piano_are_part_of_other(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -116,7 +117,7 @@ def test_guitar_and_piano_are_part_of_other(tmp_path: Path, rng: np.random.Gener
     six = [*SOURCES, "guitar", "piano"]
     write_package(tmp_path / bag.members[0], HTDemucs, sources=six)
     mixture = song(rng, 2)
-    ours = np.concatenate(list(bag(tmp_path, "cpu").separate(ArraySignal(mixture))), axis=-1)
+    ours = np.concatenate(list(bag(tmp_path, Compute()).separate(ArraySignal(mixture))), axis=-1)
     drums, bass, other, vocals, guitar, piano = packages_stems(bag, tmp_path, mixture).numpy()
     # De-standardising adds the mean to each source, and a sum of three is one source here.
     mean = mixture.mean()
@@ -143,8 +144,8 @@ def test_a_gpu_gets_segments_in_batches(
 ) -> None:
     monkeypatch.setitem(demucs_package.BATCH_SECONDS, "cpu", 8)  # as if this were a GPU
     repeat = Repeat()
-    network = PackagedNetwork(repeat, None, "cpu")
-    separator = DemucsSeparator(network, segment=2, overlap=0.5, batch_size=network.batch_size)
+    network = PackagedNetwork(repeat, None, Compute())
+    separator = DemucsSeparator(network, segment=2, overlap=0.5)
     mixture = song(rng, 6.5)
     stems = np.concatenate(list(separator.stream(ArraySignal(mixture))), axis=-1)
     # Five whole segments of 2 s, and the two that the song cuts off.
@@ -159,16 +160,12 @@ def test_batches_of_segments_change_nothing(
     write_package(tmp_path / "a.th", network_class)
     network = load_demucs_package(tmp_path / "a.th")
     mixture = ArraySignal(song(rng, 5.1))
-    alone, batched = (
-        np.concatenate(
-            list(
-                DemucsSeparator(
-                    network, segment=network.segment, overlap=0.85, batch_size=size
-                ).stream(mixture, ["vocals", "bass"])
-            ),
-            axis=-1,
-        )
-        for size in (1, 5)
-    )
+    separator = DemucsSeparator(network, segment=network.segment, overlap=0.85)
+
+    def separated(batch_size: int) -> Audio:
+        network.batch_size = batch_size
+        return np.concatenate(list(separator.stream(mixture, ["vocals", "bass"])), axis=-1)
+
+    alone, batched = separated(1), separated(5)
     assert alone.shape == (2, 2, mixture.num_samples)
     assert np.abs(alone - batched).max() < 1e-5 * np.abs(alone).max()

@@ -18,6 +18,7 @@ import torch
 
 from my_submission.audio import ArraySignal, Signal
 from my_submission.cascade import Shelf
+from my_submission.compute import Compute
 from my_submission.stems import STEMS, Audio
 from my_submission.systems import SYSTEMS
 from tests.golden_data import golden
@@ -27,7 +28,7 @@ SOURCES = list(STEMS)
 
 @functools.cache
 def load(system: str) -> Any:
-    return SYSTEMS[system](golden(f"models/{system}"), "cpu")
+    return SYSTEMS[system](golden(f"models/{system}"), Compute())
 
 
 def stream_of(system: str, stage: str, song: Signal) -> Iterator[Audio]:
@@ -88,6 +89,6 @@ def test_the_segments_of_leaderboard_c_are_its_own_whatever_the_files_say(tmp_pa
         else:
             (tmp_path / path.name).symlink_to(path)
     expected = np.load(golden("leaderboard_c/expected/short.npz"))
-    system = SYSTEMS["leaderboard_c"](tmp_path, "cpu")
+    system = SYSTEMS["leaderboard_c"](tmp_path, Compute())
     stems = np.concatenate(list(system.separate(mixture("leaderboard_c", "short"))), axis=-1)
     require_agreement(stems[..., :: int(expected["step"])], expected["final"].reshape(4, 2, -1))

@@ -10,6 +10,7 @@ import numpy as np
 
 from evaluator.scoring import sdr
 from my_submission.audio import ArraySignal
+from my_submission.compute import Compute
 from my_submission.errors import DemixError
 from my_submission.stems import STEMS, Audio
 from my_submission.systems.starter import Starter
@@ -33,7 +34,7 @@ def evaluate_starter(songs: Path, models: Path) -> dict[str, Any]:
     Raises:
         DemixError: There are no songs, or a file is missing.
     """
-    system = Starter(models, "cpu")
+    system = Starter(models, Compute())
     table: dict[str, dict[str, Scores]] = {}
     length, taken = 0, 0.0
     for folder in song_folders(songs):

@@ -18,6 +18,7 @@ from demucs.hdemucs import HDemucs
 from demucs.htdemucs import HTDemucs
 from torch import Tensor
 
+from my_submission.compute import Compute
 from my_submission.errors import DemixError
 from my_submission.networks.checkpoints import load_checkpoint, load_strictly, require_tensors
 from my_submission.stems import SAMPLE_RATE, STEMS
@@ -81,13 +82,14 @@ class PackagedNetwork:
         batch_size: Segments that use its device well.
     """
 
-    def __init__(self, network: Any, segment: float | Fraction | None, device: str) -> None:
+    def __init__(self, network: Any, segment: float | Fraction | None, compute: Compute) -> None:
         self.network = network
+        self._device = torch.device(compute.device)
         self.sources: Sequence[str] = list(network.sources)
         if segment is not None:
             network.segment = segment
         self.segment: float | Fraction = network.segment
-        self.batch_size = max(1, int(BATCH_SECONDS[torch.device(device).type] / self.segment))
+        self.batch_size = max(1, int(BATCH_SECONDS[self._device.type] / self.segment))
         # HDemucs takes any length as it is, HTDemucs only its own.
         self._valid_length: Callable[[int], int] = getattr(network, "valid_length", int)
 
@@ -101,21 +103,21 @@ class PackagedNetwork:
 
     def estimates(self, segments: Sequence[Tensor]) -> Iterator[Tensor]:
         """Map equally long segments ``[2, n]`` to ``[sources, 2, n]``."""
-        yield from self.network(torch.stack(list(segments)))
+        yield from self.network(torch.stack(list(segments)).to(self._device)).cpu()
 
 
 def load_demucs_package(
-    path: Path, device: str = "cpu", segment: float | Fraction | None = None
+    path: Path, compute: Compute | None = None, segment: float | Fraction | None = None
 ) -> PackagedNetwork:
     """Load a network of Demucs v3 or v4 (`Demucs`, `HDemucs` or `HTDemucs` of the package).
 
     Args:
         path: A ``.th`` file of the demucs package.
-        device: ``cpu`` or ``cuda:N``.
+        compute: How to run it; by default exactly, on the CPU.
         segment: Seconds that it is to see at once; by default what the file says.
 
     Returns:
-        The network in evaluation mode, on `device`.
+        The network in evaluation mode.
 
     Raises:
         DemixError: The file is unreadable, corrupt, no such package or not for stereo at 44.1 kHz
@@ -142,7 +144,10 @@ def load_demucs_package(
         raise DemixError(f"{path}: it gives {network.sources}, not {', '.join(STEMS)}")
     # Published in half precision, computed in single: copying into the parameters converts.
     load_strictly(network.to_empty(device="cpu"), weights, path, network_class.__name__)
-    return PackagedNetwork(network.eval().requires_grad_(False).to(device), segment, device)
+    compute = compute or Compute()
+    compute.note(path.name, "torch", torch.float32)
+    network = network.eval().requires_grad_(False).to(compute.device)
+    return PackagedNetwork(network, segment, compute)
 
 
 def _empty_network(

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
+from my_submission.compute import Compute
 from my_submission.errors import DemixError
 from my_submission.networks.checkpoints import load_state_dict, load_strictly
 from my_submission.networks.lstm import lstm_of_columns
@@ -72,6 +73,7 @@ class DemucsV2(nn.Module):
     """
 
     sources: Sequence[str] = SOURCES
+    batch_size = BATCH_SIZE
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -162,9 +164,11 @@ class DemucsV2(nn.Module):
         Yields:
             What `forward` gives for each segment, ``[4, 2, n]``.
         """
-        bottoms = self.lstm.each([self._encode(segment[None])[0] for segment in segments])
-        for segment, bottom in zip(segments, bottoms, strict=True):
-            yield self._decode(bottom, self._encode(segment[None])[1])[0]
+        device = self.lstm.linear.weight.device
+        mixtures = [segment[None].to(device) for segment in segments]
+        bottoms = self.lstm.each([self._encode(mixture)[0] for mixture in mixtures])
+        for mixture, bottom in zip(mixtures, bottoms, strict=True):
+            yield self._decode(bottom, self._encode(mixture)[1])[0].cpu()
 
     def _encode(self, mixture: Tensor) -> tuple[Tensor, list[Tensor]]:
         x = resample_frac(mixture / INPUT_DIVISOR, 1, 2)
@@ -220,11 +224,11 @@ def center_trim(x: Tensor, length: int) -> Tensor:
     return x[..., front : front + length]
 
 
-def load_demucs_v2(path: Path, device: str = "cpu") -> DemucsV2:
+def load_demucs_v2(path: Path, compute: Compute | None = None) -> DemucsV2:
     """Load a published Demucs v2 checkpoint, a bare state dict.
 
     Returns:
-        The network in evaluation mode, on `device`.
+        The network in evaluation mode.
 
     Raises:
         DemixError: The file is not such a checkpoint; nothing in it is ever executed.
@@ -236,4 +240,6 @@ def load_demucs_v2(path: Path, device: str = "cpu") -> DemucsV2:
     with torch.device("meta"):  # no memory and no random numbers for weights about to be replaced
         network = DemucsV2(channels=len(first))
     load_strictly(network.to_empty(device="cpu"), state, path, "Demucs v2")
-    return network.eval().requires_grad_(False).to(device)
+    compute = compute or Compute()
+    compute.note(path.name, "torch", torch.float32)
+    return network.eval().requires_grad_(False).to(compute.device)

@@ -92,6 +92,8 @@ class DemucsNetwork(Protocol):
 
     sources: Sequence[str]
     """The names of its outputs, in order."""
+    batch_size: int
+    """Segments that it is best given at once."""
 
     def valid_length(self, length: int) -> int:
         """Give how many samples it must see to estimate `length` of them."""
@@ -102,7 +104,10 @@ class DemucsNetwork(Protocol):
         ...
 
     def estimates(self, segments: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
-        """Map segments ``[2, valid_length(length)]`` of a kind to ``[sources, 2, n]``."""
+        """Map segments ``[2, valid_length(length)]`` of a kind to ``[sources, 2, n]``.
+
+        Both are float32 in main memory.
+        """
         ...
 
 
@@ -113,11 +118,9 @@ class DemucsSeparator:
     stream and in batches.
 
     Args:
-        network: In evaluation mode, on `device`.
+        network: In evaluation mode.
         segment: Length of a segment in seconds.
         overlap: Share of a segment that the next one covers as well.
-        device: ``cpu`` or ``cuda:N``.
-        batch_size: Segments that the network gets at once, at most.
     """
 
     def __init__(
@@ -126,14 +129,10 @@ class DemucsSeparator:
         *,
         segment: float | Fraction,
         overlap: float,
-        device: str = "cpu",
-        batch_size: int = 1,
     ) -> None:
         self._network = network
-        self._device = torch.device(device)
         self._segment = int(SAMPLE_RATE * segment)
         self._stride = int((1 - overlap) * self._segment)
-        self._batch_size = batch_size
 
     def stream(self, mixture: Signal, sources: Sequence[str] = STEMS) -> Iterator[Audio]:
         """Estimate some of a network's sources, as consecutive blocks ``[sources, 2, n]``.
@@ -148,7 +147,7 @@ class DemucsSeparator:
             segment=self._segment,
             stride=self._stride,
             batch_kind=self._network.batch_kind,
-            batch_size=self._batch_size,
+            batch_size=self._network.batch_size,
         )
 
     @torch.inference_mode()
@@ -156,10 +155,10 @@ class DemucsSeparator:
         self, mixture: Signal, spans: Sequence[range], sources: Sequence[str]
     ) -> Iterator[Audio]:
         segments = [torch.from_numpy(self._read(mixture, span)) for span in spans]
-        estimates = self._network.estimates([segment.to(self._device) for segment in segments])
+        estimates = self._network.estimates(segments)
         wanted = [self._network.sources.index(source) for source in sources]
         for estimate, span in zip(estimates, spans, strict=True):
-            yield center_trim(estimate[wanted], len(span)).cpu().numpy()
+            yield center_trim(estimate[wanted], len(span)).numpy()
 
     def _read(self, mixture: Signal, span: range) -> Audio:
         # What a network sees beyond its segment comes from the song around, half of it from

@@ -8,6 +8,7 @@ import torch
 
 from my_submission.audio import Signal
 from my_submission.chunking import trimmed_chunks
+from my_submission.compute import Compute
 from my_submission.errors import DemixError
 from my_submission.networks.onnx_runtime import OnnxNetwork
 from my_submission.networks.torch_tfc_tdf import TorchNetwork
@@ -46,14 +47,14 @@ class TfcTdfSeparator:
     Args:
         path: The stem's network: an ONNX file, or a checkpoint ``.pt`` that torch runs.
         config: The sizes that the system demands of it.
-        device: ``cpu`` or ``cuda:N``.
+        compute: How to run it; by default exactly, on the CPU.
 
     Raises:
         DemixError: The file is not such a network, or its sizes are others.
     """
 
-    def __init__(self, path: Path, config: TfcTdfConfig, device: str = "cpu") -> None:
-        self.network = open_network(path, config, device)
+    def __init__(self, path: Path, config: TfcTdfConfig, compute: Compute | None = None) -> None:
+        self.network = open_network(path, config, compute or Compute())
         found = (self.network.dim_f, self.network.num_frames)
         if found != (config.dim_f, config.num_frames):
             raise DemixError(
@@ -83,7 +84,7 @@ class TfcTdfSeparator:
         return stem
 
 
-def open_network(path: Path, config: TfcTdfConfig, device: str) -> OnnxNetwork | TorchNetwork:
+def open_network(path: Path, config: TfcTdfConfig, compute: Compute) -> OnnxNetwork | TorchNetwork:
     """Open a network in the backend that its file format is for.
 
     A checkpoint that was exported beside itself (`python -m training export`) is run as ONNX, which
@@ -94,7 +95,9 @@ def open_network(path: Path, config: TfcTdfConfig, device: str) -> OnnxNetwork |
     """
     exported = path.with_suffix(".onnx")
     if path == exported or exported.is_file():
-        return OnnxNetwork(exported, device)
+        compute.note(exported.name, "onnxruntime", torch.float32)
+        return OnnxNetwork(exported, compute.device)
+    compute.note(path.name, "torch", torch.float32)
     return TorchNetwork(
-        path, num_frames=config.num_frames, norm_groups=config.norm_groups, device=device
+        path, num_frames=config.num_frames, norm_groups=config.norm_groups, device=compute.device
     )

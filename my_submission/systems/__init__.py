@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from my_submission.audio import Signal
+from my_submission.compute import Compute
 from my_submission.errors import DemixError
 from my_submission.stems import Audio
 from my_submission.systems.demucs_bags import BAGS
@@ -30,8 +31,8 @@ class LoadableSystem(Protocol):
         """What users call it."""
         ...
 
-    def __call__(self, folder: Path, device: str) -> System:
-        """Load all networks from `folder` to `device` (``cpu`` or ``cuda:N``)."""
+    def __call__(self, folder: Path, compute: Compute) -> System:
+        """Load all networks from `folder`."""
         ...
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from my_submission.audio import Signal
+from my_submission.compute import Compute
 from my_submission.errors import DemixError
 from my_submission.networks.demucs_package import load_demucs_package
 from my_submission.separators.demucs import DemucsSeparator, mono, statistics
@@ -47,9 +48,9 @@ class DemucsBag:
     weights: tuple[tuple[float, ...], ...] | None = None
     segment: float | None = None
 
-    def __call__(self, folder: Path, device: str) -> "LoadedBag":
-        """Load all networks from `folder` to `device`."""
-        return LoadedBag(self, folder, device)
+    def __call__(self, folder: Path, compute: Compute) -> "LoadedBag":
+        """Load all networks from `folder`."""
+        return LoadedBag(self, folder, compute)
 
 
 BAGS = (
@@ -111,11 +112,11 @@ BAGS = (
 
 
 class LoadedBag:
-    """A bag, its networks loaded from `folder` to `device`."""
+    """A bag, its networks loaded from `folder`."""
 
-    def __init__(self, bag: DemucsBag, folder: Path, device: str) -> None:
+    def __init__(self, bag: DemucsBag, folder: Path, compute: Compute) -> None:
         networks = [
-            load_demucs_package(folder / member, device, bag.segment) for member in bag.members
+            load_demucs_package(folder / member, compute, bag.segment) for member in bag.members
         ]
         sources = list(networks[0].sources)
         for member, network in zip(bag.members, networks, strict=True):
@@ -132,13 +133,7 @@ class LoadedBag:
         )
         self._sources = sources
         self._separators = [
-            DemucsSeparator(
-                network,
-                segment=network.segment,
-                overlap=OVERLAP,
-                device=device,
-                batch_size=network.batch_size,
-            )
+            DemucsSeparator(network, segment=network.segment, overlap=OVERLAP)
             for network in networks
         ]
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from my_submission.audio import Signal
-from my_submission.networks.demucs_v2 import BATCH_SIZE, load_demucs_v2
+from my_submission.compute import Compute
+from my_submission.networks.demucs_v2 import load_demucs_v2
 from my_submission.separators.demucs import DemucsSeparator, statistics
 from my_submission.separators.mixer import Mixer
 from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
@@ -31,21 +32,19 @@ TFC_TDF_SHARE: dict[Stem, float] = {"bass": 0.5, "drums": 0.5, "other": 0.7, "vo
 
 
 class LeaderboardA:
-    """The system, its networks loaded from `folder` to `device`."""
+    """The system, its networks loaded from `folder`."""
 
     name = "leaderboard_a"
 
-    def __init__(self, folder: Path, device: str) -> None:
+    def __init__(self, folder: Path, compute: Compute) -> None:
         self._networks = [
-            TfcTdfSeparator(folder / f"{stem}.onnx", TFC_TDF[stem], device) for stem in STEMS
+            TfcTdfSeparator(folder / f"{stem}.onnx", TFC_TDF[stem], compute) for stem in STEMS
         ]
         self._mixer = Mixer.load(folder / "mixer.ckpt")
         self._demucs = DemucsSeparator(
-            load_demucs_v2(folder / "demucs-e07c671f.th", device),
+            load_demucs_v2(folder / "demucs-e07c671f.th", compute),
             segment=40,
             overlap=0.5,
-            device=device,
-            batch_size=BATCH_SIZE,
         )
 
     def separate(self, mixture: Signal) -> Iterator[Audio]:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from my_submission.audio import Signal
-from my_submission.networks.demucs_v2 import BATCH_SIZE, load_demucs_v2
+from my_submission.compute import Compute
+from my_submission.networks.demucs_v2 import load_demucs_v2
 from my_submission.separators.demucs import DemucsSeparator, mono, statistics
 from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
 from my_submission.stems import STEMS, Audio, Stem
@@ -27,20 +28,18 @@ TFC_TDF_SHARE: dict[Stem, float] = {"bass": 0.5, "drums": 0.5, "other": 0.7, "vo
 
 
 class LeaderboardB:
-    """The system, its networks loaded from `folder` to `device`."""
+    """The system, its networks loaded from `folder`."""
 
     name = "leaderboard_b"
 
-    def __init__(self, folder: Path, device: str) -> None:
+    def __init__(self, folder: Path, compute: Compute) -> None:
         self._networks = [
-            TfcTdfSeparator(folder / f"{stem}.onnx", TFC_TDF[stem], device) for stem in STEMS
+            TfcTdfSeparator(folder / f"{stem}.onnx", TFC_TDF[stem], compute) for stem in STEMS
         ]
         self._demucs = DemucsSeparator(
-            load_demucs_v2(folder / "demucs_extra-3646af93.th", device),
+            load_demucs_v2(folder / "demucs_extra-3646af93.th", compute),
             segment=40,
             overlap=0.5,
-            device=device,
-            batch_size=BATCH_SIZE,
         )
 
     def separate(self, mixture: Signal) -> Iterator[Audio]:

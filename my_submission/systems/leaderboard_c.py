@@ -15,6 +15,7 @@ from pathlib import Path
 
 from my_submission.audio import Signal
 from my_submission.cascade import Shelf, Sound
+from my_submission.compute import Compute
 from my_submission.networks.demucs_package import load_demucs_package
 from my_submission.separators.demucs import DemucsSeparator, mono, statistics
 from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
@@ -44,16 +45,16 @@ hdemucs_mmi and a1d90b5c. The segments are the original program's, whatever the 
 
 
 class LeaderboardC:
-    """The system, its networks loaded from `folder` to `device`."""
+    """The system, its networks loaded from `folder`."""
 
     name = "leaderboard_c"
 
-    def __init__(self, folder: Path, device: str) -> None:
-        self._vocals = TfcTdfSeparator(folder / "vocals.onnx", TFC_TDF["vocals"], device)
-        self._drums = TfcTdfSeparator(folder / "drums.pt", TFC_TDF["drums"], device)
-        self._other = TfcTdfSeparator(folder / "other.pt", TFC_TDF["other"], device)
-        self._bass = TfcTdfSeparator(folder / "bass.pt", TFC_TDF["bass"], device)
-        self._demucs = LeaderboardCDemucs(folder, device)
+    def __init__(self, folder: Path, compute: Compute) -> None:
+        self._vocals = TfcTdfSeparator(folder / "vocals.onnx", TFC_TDF["vocals"], compute)
+        self._drums = TfcTdfSeparator(folder / "drums.pt", TFC_TDF["drums"], compute)
+        self._other = TfcTdfSeparator(folder / "other.pt", TFC_TDF["other"], compute)
+        self._bass = TfcTdfSeparator(folder / "bass.pt", TFC_TDF["bass"], compute)
+        self._demucs = LeaderboardCDemucs(folder, compute)
 
     def separate(self, mixture: Signal) -> Iterator[Audio]:
         """Separate a song into consecutive blocks ``[4, 2, n]``."""
@@ -70,21 +71,15 @@ class LeaderboardC:
 
 
 class LeaderboardCDemucs:
-    """The Demucs half alone, its networks loaded from `folder` to `device`."""
+    """The Demucs half alone, its networks loaded from `folder`."""
 
     name = "leaderboard_c_demucs"
 
-    def __init__(self, folder: Path, device: str) -> None:
+    def __init__(self, folder: Path, compute: Compute) -> None:
         self._separators = {}
         for role, (file, segment, overlap) in DEMUCS.items():
-            network = load_demucs_package(folder / file, device, segment)
-            self._separators[role] = DemucsSeparator(
-                network,
-                segment=segment,
-                overlap=overlap,
-                device=device,
-                batch_size=network.batch_size,
-            )
+            network = load_demucs_package(folder / file, compute, segment)
+            self._separators[role] = DemucsSeparator(network, segment=segment, overlap=overlap)
 
     def separate(self, mixture: Signal) -> Iterator[Audio]:
         """Separate a song into consecutive blocks ``[4, 2, n]``."""

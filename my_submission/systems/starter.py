@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from my_submission.audio import Signal
+from my_submission.compute import Compute
 from my_submission.separators.mixer import Mixer
 from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
 from my_submission.stems import STEMS, Audio, Stem
@@ -24,13 +25,13 @@ TFC_TDF: dict[Stem, TfcTdfConfig] = {
 
 
 class Starter:
-    """The system, its networks loaded from `folder` to `device`."""
+    """The system, its networks loaded from `folder`."""
 
     name = "starter"
 
-    def __init__(self, folder: Path, device: str) -> None:
+    def __init__(self, folder: Path, compute: Compute) -> None:
         self._networks = [
-            TfcTdfSeparator(folder / f"{stem}.onnx", TFC_TDF[stem], device) for stem in STEMS
+            TfcTdfSeparator(folder / f"{stem}.onnx", TFC_TDF[stem], compute) for stem in STEMS
         ]
         self._mixer = Mixer.load(folder / "mixer.ckpt")
 
