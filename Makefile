@@ -47,7 +47,7 @@ $(STAMP): pyproject.toml | $(BIN)/pip
 	@# onnxruntime and onnxruntime-gpu overwrite each other's files.
 	@test ! -e $(VENV)/.installed-$(OTHER_RUNTIME) || \
 		$(PIP) uninstall --yes onnxruntime onnxruntime-gpu
-	$(PIP) install $(INDEX) --editable '.[$(RUNTIME),score,train,dev]'
+	$(PIP) install $(INDEX) --editable '.[$(RUNTIME),score,dev]'
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 

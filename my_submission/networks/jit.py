@@ -1,0 +1,37 @@
+"""Loops over arrays, compiled when they are first called."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core.codegen import get_host_cpu_features
+
+# Compiled code is kept beside the source where that can be written: later starts take no time.
+_CACHE = os.access(Path(__file__).parent, os.W_OK)
+
+_features: str = get_host_cpu_features()  # type: ignore[no-untyped-call]
+if "+avx512f" in _features:
+    # LLVM keeps to half of such a processor's vectors, for the sake of others' clock rates.
+    numba.config.CPU_FEATURES = (  # type: ignore[attr-defined]
+        f"{_features},-prefer-256-bit"
+    )
+
+# Free to reorder and fuse, but a NaN stays one, so that damaged weights are found.
+_FAST_MATH = {"contract", "nsz", "reassoc"}
+
+compiled: Callable[..., Any] = numba.njit(
+    nogil=True, fastmath=_FAST_MATH, error_model="numpy", cache=_CACHE
+)
+"""Compile a function to run beside others, without Python's lock."""
+
+inlined: Callable[..., Any] = numba.njit(inline="always")
+"""Compile a function as part of those that call it."""
+
+
+@inlined
+def relu(value: Any) -> Any:
+    """Give the value where it is positive, or NaN."""
+    return np.float32(0) if value < 0 else value
