@@ -1,4 +1,4 @@
-"""Loops over arrays, compiled when they are first called."""
+"""Loops over arrays, compiled when their module is imported."""
 
 import os
 from collections.abc import Callable
@@ -22,10 +22,19 @@ if "+avx512f" in _features:
 # Free to reorder and fuse, but a NaN stays one, so that damaged weights are found.
 _FAST_MATH = {"contract", "nsz", "reassoc"}
 
-compiled: Callable[..., Any] = numba.njit(
-    nogil=True, fastmath=_FAST_MATH, error_model="numpy", cache=_CACHE
-)
-"""Compile a function to run beside others, without Python's lock."""
+
+def compiled(signature: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Compile a function of arrays to run beside others, without Python's lock.
+
+    Args:
+        signature: Types of its arguments in numba's words. They are named so that nothing is left
+            to compile when the first song comes.
+    """
+    decorator: Callable[[Callable[..., None]], Callable[..., None]] = numba.njit(
+        signature, nogil=True, fastmath=_FAST_MATH, error_model="numpy", cache=_CACHE
+    )
+    return decorator
+
 
 inlined: Callable[..., Any] = numba.njit(inline="always")
 """Compile a function as part of those that call it."""

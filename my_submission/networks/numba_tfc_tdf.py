@@ -30,7 +30,6 @@ from my_submission.networks.pointwise import (
 from my_submission.networks.tfc_tdf_file import (
     Block,
     Convolution,
-    Linear,
     UnsupportedError,
     read_tfc_tdf,
 )
@@ -128,29 +127,19 @@ class _Block:
     def _add_tdf(self, x: Audio) -> None:
         num_bins, num_frames, channels = x.shape[0] - 2, x.shape[1] - 2, x.shape[2]
         hidden = len(self._squeeze_weight)
-        # Borders are computed as well, because then a bin is one row of a matrix.
+        # A bin is a row of this matrix, its borders included.
         table = torch.from_numpy(x[1:-1].reshape(num_bins, -1))
-        frames = max(1, 512 // channels)
-        bins = max(1, PIECE * 16 // (frames * channels))
+        frames, bins = max(1, 512 // channels), 256
 
-        def some_frames(start: int) -> None:
-            stop = min(start + frames, num_frames + 1)
-            columns = slice(start * channels, stop * channels)
+        def some_frames(left: int) -> None:
+            columns = slice(left * channels, min(left + frames, num_frames + 1) * channels)
             squeezed = self._squeeze_weight @ table[:, columns]
-            normed(squeezed.numpy().reshape(hidden, -1, channels), self._squeeze)
-            for low in range(0, num_bins, bins):
-                high = min(low + bins, num_bins)
-                expanded = self._expand_weight[low:high] @ squeezed
-                part = x[1 + low : 1 + high, start:stop]
-                add_normed(
-                    expanded.numpy().reshape(*part.shape),
-                    self._expand.scale,
-                    self._expand.shift,
-                    part,
-                )
-
-        def normed(values: Audio, layer: Linear) -> None:
-            norm(values, layer.scale, layer.shift)
+            values = squeezed.numpy().reshape(hidden, -1, channels)
+            norm(values, self._squeeze.scale, self._squeeze.shift)
+            for top in range(0, num_bins, bins):
+                expanded = self._expand_weight[top : top + bins] @ squeezed
+                values = expanded.numpy().reshape(len(expanded), -1, channels)
+                add_normed(values, self._expand.scale, self._expand.shift, x, 1 + top, left)
 
         on_all_cores(range(1, num_frames + 1, frames), some_frames)
 

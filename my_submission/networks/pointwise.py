@@ -10,7 +10,7 @@ import numpy as np
 from my_submission.networks.jit import compiled, relu
 
 
-@compiled
+@compiled("void(f4[:,:,:], f4[:,::1], f4[::1], f4[:,:,::1])")
 def enter(spectrogram: Any, weight: Any, bias: Any, y: Any) -> None:
     """Apply the first layer and ReLU: ``[4, bins, frames]`` to the inside of a plane."""
     for f in range(spectrogram.shape[1]):
@@ -23,7 +23,7 @@ def enter(spectrogram: Any, weight: Any, bias: Any, y: Any) -> None:
                 out[k] = relu(sums + bias[k])
 
 
-@compiled
+@compiled("void(f4[:,:,::1], f4[:,::1], f4[::1], f4[:,:,:])")
 def leave(x: Any, weight: Any, bias: Any, spectrogram: Any) -> None:
     """Apply the last layer: the inside of a plane to ``[4, bins, frames]``."""
     for f in range(spectrogram.shape[1]):
@@ -36,7 +36,7 @@ def leave(x: Any, weight: Any, bias: Any, spectrogram: Any) -> None:
                 spectrogram[k, f, t] = total + bias[k]
 
 
-@compiled
+@compiled("void(f4[:,:,::1], f4[::1], f4[::1])")
 def norm(values: Any, scale: Any, shift: Any) -> None:
     """Norm and ReLU, in place on ``[..., ..., channels]``."""
     for i in range(values.shape[0]):
@@ -46,17 +46,17 @@ def norm(values: Any, scale: Any, shift: Any) -> None:
                 v[c] = relu(v[c] * scale[c] + shift[c])
 
 
-@compiled
-def add_normed(values: Any, scale: Any, shift: Any, x: Any) -> None:
-    """Add the values after norm and ReLU to x, both ``[..., ..., channels]``."""
+@compiled("void(f4[:,:,::1], f4[::1], f4[::1], f4[:,:,::1], i8, i8)")
+def add_normed(values: Any, scale: Any, shift: Any, x: Any, top: int, left: int) -> None:
+    """Add values ``[..., ..., channels]``, after norm and ReLU, to a part of a plane."""
     for i in range(values.shape[0]):
         for j in range(values.shape[1]):
-            v, out = values[i, j], x[i, j]
+            v, out = values[i, j], x[top + i, left + j]
             for c in range(scale.shape[0]):
                 out[c] += relu(v[c] * scale[c] + shift[c])
 
 
-@compiled
+@compiled("void(f4[:,::1], f4[::1])")
 def rectify(values: Any, bias: Any) -> None:
     """Add the bias and apply ReLU, in place on ``[frames, channels]``."""
     for i in range(values.shape[0]):
@@ -65,7 +65,7 @@ def rectify(values: Any, bias: Any) -> None:
             v[c] = relu(v[c] + bias[c])
 
 
-@compiled
+@compiled("void(f4[:,::1], f4[::1], f4[:,::1])")
 def rectify_and_multiply(values: Any, bias: Any, skip: Any) -> None:
     """Add the bias, apply ReLU and multiply by the skip, in place on ``[frames, channels]``."""
     for i in range(values.shape[0]):

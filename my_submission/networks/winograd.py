@@ -94,7 +94,7 @@ def four_frames(m0: Any, m1: Any, m2: Any, m3: Any, m4: Any, m5: Any) -> Any:
     )
 
 
-@compiled
+@compiled("void(f4[:,:,::1], i8, i8, f4[:,:,::1])")
 def forward(x: Any, first: int, count: int, points: Any) -> None:
     """Transform the input of some rows of tiles.
 
@@ -127,7 +127,7 @@ def forward(x: Any, first: int, count: int, points: Any) -> None:
                     p3[c] = d3[c] - d1[c]
 
 
-@compiled
+@compiled("void(f4[:,:,::1], f4[::1], i8, i8, f4[:,:,::1])")
 def inverse(points: Any, bias: Any, first: int, count: int, y: Any) -> None:
     """Transform some rows of tiles back, add the bias and apply ReLU.
 
