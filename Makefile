@@ -29,8 +29,9 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Hours; BENCH= gives options, such as --resume: `python -m benchmarks --help` lists them.
 bench: install
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 # The demo songs are kept as FLAC stems; the challenge's layout is WAV files with the mixture.
 data/test: install data/songs

@@ -20,6 +20,7 @@ from evaluator.sound import (
 )
 from my_submission.cli.batch import Report, error_console, run_songs
 from my_submission.cli.options import (
+    BackendOption,
     DeviceOption,
     ModelsOption,
     NameOption,
@@ -48,7 +49,8 @@ def evaluate(
     out: OutOption = Path("separated"),
     device: DeviceOption = "auto",
     models: ModelsOption = None,
-    precision: PrecisionOption = "exact",
+    precision: PrecisionOption = "auto",
+    backend: BackendOption = "auto",
     skip_existing: SkipExistingOption = False,
 ) -> None:
     """Separate a folder of songs into OUT/SYSTEM/SONG/STEM.wav and score the stems.
@@ -70,7 +72,9 @@ def evaluate(
     # Late: torch takes seconds to import, which `demix --help` should not wait for.
     from my_submission.separator import Separator
 
-    separator = Separator(name, models=models, device=device, precision=precision, say=say)
+    separator = Separator(
+        name, models=models, device=device, precision=precision, backend=backend, say=say
+    )
     scores: list[SongScore] = []
 
     def separate_and_score(song: str, report: Report) -> None:

@@ -1,5 +1,6 @@
 """Music demixing: a song in; bass, drums, other and vocals out."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from my_submission.errors import DemixError
@@ -7,6 +8,9 @@ from my_submission.stems import STEMS
 
 if TYPE_CHECKING:
     from my_submission.separator import Separator
+
+# Since 1.31 onnxruntime tells its makers what it runs, unless this is set before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = ["STEMS", "DemixError", "Separator"]
 

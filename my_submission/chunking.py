@@ -20,10 +20,16 @@ from my_submission.audio import Signal
 from my_submission.stems import Audio
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def trimmed_chunks(
-    signal: Signal, network: Callable[[Audio], Audio], *, chunk: int, trim: int, batch_size: int = 1
+    signal: Signal,
+    network: Callable[[Iterator[Audio]], Iterable[Audio]],
+    *,
+    chunk: int,
+    trim: int,
+    batch_size: int = 1,
 ) -> Iterator[Audio]:
     """Run `network` over chunks of the song and keep the middle of each.
 
@@ -32,7 +38,9 @@ def trimmed_chunks(
 
     Args:
         signal: The song, ``[2, samples]``.
-        network: Maps chunks ``[batch, 2, chunk]`` to estimates ``[batch, ..., 2, chunk]``.
+        network: Maps batches of chunks ``[batch, 2, chunk]`` to estimates
+            ``[batch, ..., 2, chunk]``. It may take a batch before it gives the last one's estimates
+            (see `in_flight`).
         chunk: Samples that one pass of the network sees.
         trim: Samples dropped on each side of its output.
         batch_size: Chunks given to the network at once, at most.
@@ -42,12 +50,37 @@ def trimmed_chunks(
     """
     gen = chunk - 2 * trim
     starts = range(0, signal.num_samples, gen)
-    for batch_starts in batched(starts, batch_size):
-        batch = np.stack(
-            [signal.read(start - trim, start - trim + chunk) for start in batch_starts]
-        )
-        for start, estimate in zip(batch_starts, network(batch), strict=True):
-            yield estimate[..., trim : trim + min(gen, signal.num_samples - start)]
+    batches = (
+        np.stack([signal.read(start - trim, start - trim + chunk) for start in some])
+        for some in batched(starts, batch_size)
+    )
+    estimates = itertools.chain.from_iterable(network(batches))
+    for start, estimate in zip(starts, estimates, strict=True):
+        yield estimate[..., trim : trim + min(gen, signal.num_samples - start)]
+
+
+def in_flight(
+    batches: Iterable[Item], start: Callable[[Item], Callable[[], Result]]
+) -> Iterator[Result]:
+    """Start each batch before waiting for the one before it.
+
+    So a device computes while the next batch is read, and while what it gave is used.
+
+    Args:
+        batches: What to compute, in order; read one ahead of what is yielded.
+        start: Starts a batch and gives what waits for its result.
+
+    Yields:
+        The results in order.
+    """
+    waiting: Callable[[], Result] | None = None
+    for batch in batches:
+        started = start(batch)
+        if waiting is not None:
+            yield waiting()
+        waiting = started
+    if waiting is not None:
+        yield waiting()
 
 
 def weighted_segments(

@@ -1,5 +1,8 @@
 """Which device runs the networks. One that was asked for and is not there is an error."""
 
+import contextlib
+import functools
+import io
 import re
 
 import onnxruntime
@@ -42,9 +45,46 @@ def cuda_obstacle(index: int) -> str | None:
         return f"torch finds {torch.cuda.device_count()} CUDA GPU(s)"
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         return "this onnxruntime has no CUDA (install onnxruntime-gpu: make install RUNTIME=gpu)"
+    if mismatch := cuda_mismatch(torch.version.cuda, onnxruntime.cuda_version):
+        return mismatch
     if not session_runs_on_cuda(index):
-        return "onnxruntime cannot start on it (its CUDA and cuDNN must fit the driver's)"
+        reason = load_shared_cuda() or "its CUDA and cuDNN must fit the driver's"
+        return f"onnxruntime cannot start on it ({reason})"
     return None
+
+
+def cuda_mismatch(of_torch: str | None, of_onnxruntime: str) -> str | None:
+    """Say which versions of CUDA torch and onnxruntime want, unless they can share one.
+
+    Libraries of one major version serve every minor one; two versions in a process do not go
+    together.
+
+    Args:
+        of_torch: Version that torch was built for, such as ``13.0``; None for none.
+        of_onnxruntime: Likewise; empty for none.
+    """
+    if of_torch and of_torch.partition(".")[0] == of_onnxruntime.partition(".")[0]:
+        return None
+    wanted = [f"CUDA {version}" if version else "no CUDA" for version in (of_torch, of_onnxruntime)]
+    return (
+        f"torch is built for {wanted[0]}, onnxruntime for {wanted[1]} "
+        "(install builds for the same major version)"
+    )
+
+
+@functools.cache
+def load_shared_cuda() -> str:
+    """Load the CUDA libraries that torch brought, so that onnxruntime finds and shares them.
+
+    It looks for them where the linker does, which is not where torch's packages put them.
+
+    Returns:
+        Why a library is missing, in one line; empty where none is.
+    """
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):  # it prints what it cannot load
+        onnxruntime.preload_dlls()
+    return said.getvalue().strip().split("\n")[0][:160]
 
 
 # An ONNX model of one Identity node: enough to ask which provider a session really gets.
@@ -60,6 +100,7 @@ def session_runs_on_cuda(index: int) -> bool:
     onnxruntime-gpu lists CUDA wherever it is installed, and falls back to the CPU where CUDA's
     libraries are missing.
     """
+    load_shared_cuda()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(

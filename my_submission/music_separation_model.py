@@ -34,7 +34,6 @@ class DemixSeparationModel:
         from my_submission.separator import Separator
 
         self._separator = Separator(self.system, say=print)
-        print(f"{self.system} on {self._separator.device}")
 
     @property
     def instruments(self) -> list[str]:

@@ -21,13 +21,12 @@ class DemixPredictor(MusicDemixingPredictor):
         self._separator: Separator | None = None
 
     def prediction_setup(self) -> None:
-        """Load the system.
+        """Load the system, and print what runs its networks.
 
         Raises:
             DemixError: It is unknown, or its weights are missing or wrong.
         """
         self._separator = Separator(SYSTEM, say=print)
-        print(f"{SYSTEM} on {self._separator.device}")
 
     def prediction(
         self,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -10,14 +9,12 @@ import numpy.typing as npt
 from my_submission.audio import ArraySignal, Signal, open_song
 from my_submission.audio.output import OutputFormat, StemWriter
 from my_submission.audio.resampling import resampled
-from my_submission.compute import Compute
-from my_submission.devices import resolve_device
+from my_submission.compute import BackendChoice, PrecisionChoice, resolve_compute
 from my_submission.errors import DemixError
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
 from my_submission.systems import find_system
 from my_submission.weights import load_manifest, refuse_foreign, system_folder
 
-Precision = Literal["exact", "fast"]
 Progress = Callable[[int, int], None]
 """Called with the samples done and the samples in all."""
 Say = Callable[[str], None]
@@ -39,12 +36,21 @@ class Separator:
         models: Folder with one folder of weights per system; by default ``DEMIX_MODELS``, else the
             repository's ``models/``.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto`` (a GPU that works, else the CPU).
-        precision: ``exact`` is the float32 reference. There is no ``fast`` path yet: it is exact.
-        say: Gets a line for everything that the user should know, such as a conversion.
+        precision: ``exact`` is the float32 reference; ``fast`` is whatever takes the least time and
+            stays within 45 dB of it; ``auto`` is ``fast`` where the device's low precision is
+            measured to be fast, else ``exact``.
+        backend: What must run the TFC-TDF networks; ``auto`` is the fastest that is installed and
+            can, for each file.
+        say: Gets a line for everything that the user should know: what runs which files, then
+            every conversion.
+
+    Attributes:
+        name: The system's.
+        compute: How its networks are run.
 
     Raises:
-        DemixError: The system is unknown, weights are missing, corrupt or another system's, or the
-            device is not there.
+        DemixError: The system, precision or backend is unknown, weights are missing, corrupt or
+            another system's, or the device or the backend is not there.
     """
 
     def __init__(
@@ -53,19 +59,24 @@ class Separator:
         *,
         models: Path | str | None = None,
         device: str = "auto",
-        precision: Precision = "exact",
+        precision: PrecisionChoice = "auto",
+        backend: BackendChoice = "auto",
         say: Say = silent,
     ) -> None:
-        if precision not in get_args(Precision):
-            raise DemixError(f"precision {precision!r} is unknown: use exact or fast")
         load_system = find_system(system)
         self.name = system
-        self.device = resolve_device(device)
+        self.compute = resolve_compute(device, precision, backend)
         self._say = say
         folder = system_folder(system, None if models is None else Path(models))
         for weight in load_manifest()[system]:
             refuse_foreign(folder / weight.file, system)
-        self._system = load_system(folder, Compute(self.device))
+        self._system = load_system(folder, self.compute)
+        say(f"{system} runs on {self.device}: {self.compute.summary()}")
+
+    @property
+    def device(self) -> str:
+        """What the networks run on: ``cpu`` or ``cuda:N``."""
+        return self.compute.device
 
     def separate_file(
         self, path: Path | str, *, progress: Progress | None = None

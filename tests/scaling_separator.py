@@ -12,8 +12,6 @@ SEPARATOR = "my_submission.separator.Separator"
 class ScalingSeparator:
     """Gives the mixture times `GAINS` as the stems, whatever its sample rate."""
 
-    device = "cpu"
-
     def __init__(self, *_system: str, **_options: object) -> None:
         pass
 

@@ -1,12 +1,13 @@
 """Whatever the length and the batch, a song comes out of a chunker as it went in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import pytest
 
 from my_submission.audio import ArraySignal
-from my_submission.chunking import triangle, trimmed_chunks, weighted_segments
+from my_submission.chunking import in_flight, triangle, trimmed_chunks, weighted_segments
 from my_submission.stems import Audio
 
 GEN, TRIM = 50, 7
@@ -38,7 +39,7 @@ def test_trimmed_chunks_see_the_song_around_them_and_zeros_beyond(
         seen.extend(chunks)
         return chunks
 
-    list(trimmed_chunks(ArraySignal(song), network, chunk=GEN + 2 * TRIM, trim=TRIM))
+    list(trimmed_chunks(ArraySignal(song), partial(map, network), chunk=GEN + 2 * TRIM, trim=TRIM))
     padded = np.pad(song, ((0, 0), (TRIM, 2 * GEN + TRIM - song.shape[1])))
     np.testing.assert_array_equal(seen[0], padded[:, : GEN + 2 * TRIM])
     np.testing.assert_array_equal(seen[1], padded[:, GEN:])
@@ -52,8 +53,74 @@ def test_no_chunk_is_computed_that_changes_no_sample() -> None:
         return chunks
 
     song = ArraySignal(np.ones((2, 2 * GEN), np.float32))
-    list(trimmed_chunks(song, network, chunk=GEN + 2 * TRIM, trim=TRIM))
+    list(trimmed_chunks(song, partial(map, network), chunk=GEN + 2 * TRIM, trim=TRIM))
     assert sum(len(batch) for batch in batches) == 2
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_trimmed_chunks_in_flight_are_the_same(rng: np.random.Generator, batch_size: int) -> None:
+    song = rng.standard_normal((2, 4 * GEN + 3)).astype(np.float32)
+
+    def network(batches: Iterator[Audio]) -> Iterator[Audio]:
+        return in_flight(batches, lambda batch: lambda: batch * 2)
+
+    blocks = trimmed_chunks(
+        ArraySignal(song), network, chunk=GEN + 2 * TRIM, trim=TRIM, batch_size=batch_size
+    )
+    np.testing.assert_array_equal(np.concatenate(list(blocks), axis=-1), song * 2)
+
+
+def test_a_network_that_loses_a_chunk_is_an_error() -> None:
+    song = ArraySignal(np.ones((2, 3 * GEN), np.float32))
+    with pytest.raises(ValueError, match="shorter"):
+        list(trimmed_chunks(song, lambda x: list(x)[:-1], chunk=GEN + 2 * TRIM, trim=TRIM))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_one_batch_is_in_flight_while_the_next_is_read(count: int) -> None:
+    events: list[str] = []
+
+    def batches() -> Iterator[int]:
+        for batch in range(count):
+            events.append(f"read {batch}")
+            yield batch
+
+    def start(batch: int) -> Callable[[], int]:
+        events.append(f"start {batch}")
+
+        def finish() -> int:
+            events.append(f"finish {batch}")
+            return batch
+
+        return finish
+
+    assert list(in_flight(batches(), start)) == list(range(count))
+    order = {event: place for place, event in enumerate(events)}
+    for batch in range(count):
+        assert order[f"read {batch}"] < order[f"start {batch}"] < order[f"finish {batch}"]
+        if batch + 1 < count:
+            assert order[f"start {batch + 1}"] < order[f"finish {batch}"]
+        if batch + 2 < count:  # one and no more
+            assert order[f"finish {batch}"] < order[f"read {batch + 2}"]
+
+
+@pytest.mark.parametrize("stage", ["read", "start", "finish"])
+def test_what_goes_wrong_in_flight_comes_out(stage: str) -> None:
+    def act(at: str, batch: int) -> int:
+        if at == stage and batch == 2:
+            raise OSError(at)
+        return batch
+
+    def start(batch: int) -> Callable[[], int]:
+        act("start", batch)
+        return lambda: act("finish", batch)
+
+    results = in_flight((act("read", batch) for batch in range(4)), start)
+    # What was in flight when the next could not be started is given up: the song is lost anyhow.
+    for expected in range(2 if stage == "finish" else 1):
+        assert next(results) == expected
+    with pytest.raises(OSError, match=stage):
+        next(results)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5])

@@ -1,11 +1,13 @@
 """The `demix` command as a user meets it: outputs, messages and exit statuses."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +100,14 @@ def test_other_folders_names_and_rates(run: Run, tmp_path: Path) -> None:
     assert (info.samplerate, info.frames) == (48_000, 5000)
 
 
+def test_what_runs_the_networks_is_said(
+    run: Run, song: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("separate", song, "-d", "cpu", "--backend", "onnxruntime") == 0
+    files_of = ", ".join(f"{stem}.onnx" for stem in STEMS)
+    assert f"starter runs on cpu: {files_of}: onnxruntime, float32\n" in capsys.readouterr().err
+
+
 def test_conversions_are_said(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     soundfile.write(tmp_path / "mono.wav", np.zeros(5000), 8000)
     assert run("separate", tmp_path / "mono.wav") == 0
@@ -139,6 +149,7 @@ def test_skip_existing_leaves_finished_songs_alone(run: Run, song: Path) -> None
         (["SONG", "-n", "leaderboard_z"], "there are starter"),
         (["SONG", "-n", "leaderboard_a"], "demix weights fetch leaderboard_a"),
         (["SONG", "-d", "cuda:9"], "cuda:9 is not there"),
+        (["SONG", "--backend", "torch"], "backend torch runs checkpoints (.pt), not ONNX files"),
         (["SONG", "--filename", "{track}"], "several stems one file"),
         (["SONG", "-o", "SONG"], "song.wav"),
     ],
@@ -152,9 +163,9 @@ def test_mistakes_are_one_line(
 ) -> None:
     assert run("separate", *(str(song) if word == "SONG" else word for word in arguments)) == 1
     error = capsys.readouterr().err
-    assert message in error
-    assert error.startswith("error: ")
-    assert len(error.splitlines()) == 1
+    (line,) = (line for line in error.splitlines() if "runs on" not in line)
+    assert message in line
+    assert line.startswith("error: ")
     assert files() == []
 
 
@@ -174,6 +185,10 @@ def test_info_says_what_is_there_and_what_is_missing(
     out = capsys.readouterr().out
     for word in ("torch", "onnxruntime", "libsndfile", "cpu:", "starter: weights in"):
         assert word in out
+    assert f"  openvino {version('openvino')}: cpu\n" in out
+    assert re.search(r"  cpu, one core: [\d.]+ TFLOP/s in float32, [\d.]+ in bfloat16; ", out)
+    assert re.search(r"  -d (cpu|cuda:0) --precision (exact, in float32|fast, in b?float16)\n", out)
+    assert re.search(r"  for \.onnx files the first that can of .*onnxruntime; ", out)
     command = f"demix weights fetch leaderboard_a --models {models}"
     assert f"leaderboard_a: 6 of 6 files are missing; run `{command}`\n" in out
 
@@ -248,7 +263,7 @@ def test_an_interrupted_run_leaves_no_stems(
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == status
-    assert errors == "error: interrupted\n"
+    assert errors.splitlines()[1:] == ["error: interrupted"]  # the first says what runs on what
     assert files(out) == []
 
 

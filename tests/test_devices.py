@@ -5,7 +5,12 @@ import pytest
 import torch
 
 from my_submission import devices
-from my_submission.devices import resolve_device, session_runs_on_cuda
+from my_submission.devices import (
+    cuda_mismatch,
+    load_shared_cuda,
+    resolve_device,
+    session_runs_on_cuda,
+)
 from my_submission.errors import DemixError
 
 
@@ -15,9 +20,12 @@ def set_machine(
     providers: tuple[str, ...] = (),
     *,
     starts: bool = True,
+    cuda: tuple[str | None, str] = ("13.0", "13.0"),
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.version, "cuda", cuda[0])
+    monkeypatch.setattr(onnxruntime, "cuda_version", cuda[1])
     monkeypatch.setattr(devices, "session_runs_on_cuda", lambda _index: starts)
     monkeypatch.setattr(
         onnxruntime, "get_available_providers", lambda: [*providers, "CPUExecutionProvider"]
@@ -55,6 +63,46 @@ def test_a_gpu_on_which_onnxruntime_does_not_start_is_said(
     assert resolve_device("auto") == "cpu"
     with pytest.raises(DemixError, match="cannot start on it"):
         resolve_device("cuda")
+
+
+def test_versions_of_cuda_that_cannot_be_shared_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_machine(monkeypatch, gpus=1, providers=("CUDAExecutionProvider",), cuda=("12.8", "13.0"))
+    assert resolve_device("auto") == "cpu"
+    with pytest.raises(DemixError, match=r"torch is built for CUDA 12\.8, onnxruntime for CUDA 13"):
+        resolve_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("of_torch", "of_onnxruntime", "is_sound"),
+    [
+        ("13.0", "13.0", True),
+        ("13.2", "13.0", True),
+        ("12.8", "13.0", False),
+        ("13.0", "12.8", False),
+        ("1.3", "13.0", False),
+        (None, "13.0", False),  # torch for AMD's GPUs, which it calls cuda as well
+        ("13.0", "", False),
+        (None, "", False),
+    ],
+)
+def test_one_major_version_of_cuda_is_shared(
+    of_torch: str | None, of_onnxruntime: str, is_sound: bool
+) -> None:
+    assert (cuda_mismatch(of_torch, of_onnxruntime) is None) is is_sound
+
+
+def test_a_library_of_cuda_that_is_missing_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_machine(monkeypatch, gpus=1, providers=("CUDAExecutionProvider",), starts=False)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: print("no libcublas.so.13\nmore"))
+    load_shared_cuda.cache_clear()
+    try:
+        with pytest.raises(DemixError, match=r"cannot start on it \(no libcublas\.so\.13\)"):
+            resolve_device("cuda")
+    finally:
+        load_shared_cuda.cache_clear()
+    assert capsys.readouterr().out == ""
 
 
 def test_the_probe_tells_whether_there_is_a_gpu() -> None:

@@ -86,7 +86,8 @@ def test_evaluate_separates_and_scores(
 ) -> None:
     result = invoke("evaluate", data, "-n", "mine", "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert separator.made == [("mine", {"models": None, "device": "auto", "precision": "exact"})]
+    expected = {"models": None, "device": "auto", "precision": "auto", "backend": "auto"}
+    assert separator.made == [("mine", expected)]
     assert separator.separated == ["a", "b"]
     for song in ("a", "b"):
         stems = {path.name for path in (tmp_path / "out" / "mine" / song).iterdir()}
@@ -103,8 +104,13 @@ def test_evaluate_passes_its_options_on(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     options = ["--name", "mine", "--device", "cpu", "--models", "m", "--precision", "fast"]
-    assert invoke("evaluate", data, *options).exit_code == 0
-    expected = {"models": Path("m"), "device": "cpu", "precision": "fast"}
+    assert invoke("evaluate", data, *options, "--backend", "openvino").exit_code == 0
+    expected = {
+        "models": Path("m"),
+        "device": "cpu",
+        "precision": "fast",
+        "backend": "openvino",
+    }
     assert separator.made == [("mine", expected)]
     assert (tmp_path / "separated" / "mine" / "scores.json").is_file()
 

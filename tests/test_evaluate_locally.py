@@ -162,7 +162,7 @@ def test_an_interrupted_run_says_so_and_leaves_no_stems(
         env={**os.environ, "DEMIX_SYSTEM": "starter"},
     )
     assert process.stdout is not None
-    assert process.stdout.readline().startswith("starter on ")
+    assert process.stdout.readline().startswith("starter runs on ")
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (143, "error: interrupted\n")

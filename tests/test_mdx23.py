@@ -247,7 +247,7 @@ def test_a_wrapper_with_the_kits_contract_writes_the_same_files_where_only_the_t
         command, cwd=tree, env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("starter on ") == 1
+    assert done.stdout.count("starter runs on ") == 1
     files = sorted(ours.rglob("*.wav"))
     assert len(files) == len(FORMS) * len(STEMS)
     for path in files:

@@ -59,7 +59,7 @@ def test_training_takes_little_of_the_submission_and_gives_nothing() -> None:
 
 LAYERS = [
     ["errors", "stems", "display"],
-    ["audio", "stft", "weights", "compute", "devices", "endings", "download", "fetch"],
+    ["audio", "stft", "weights", "compute", "devices", "measuring", "endings", "download", "fetch"],
     ["cascade", "chunking", "streams", "networks"],
     ["separators"],
     ["systems"],

@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -10,9 +11,8 @@ import typer
 
 from my_submission.cli.options import ModelsOption
 
-PACKAGES = (
-    "demix demucs julius museval musdb numpy onnxruntime onnxruntime-gpu soundfile soxr torch"
-).split()
+PACKAGES = "demix demucs julius museval musdb numpy soundfile soxr".split()
+"""Beside those of the backends."""
 
 
 def info(models: ModelsOption = None) -> None:
@@ -21,6 +21,8 @@ def info(models: ModelsOption = None) -> None:
         ("versions", _versions()),
         ("devices", _devices()),
         ("backends", _backends()),
+        ("speed of matrix products", _speeds()),
+        ("auto chooses", _choices()),
         ("systems", _systems(models)),
     ):
         typer.echo(f"{title}:")
@@ -32,15 +34,19 @@ def _versions() -> list[str]:
     import soundfile
 
     lines = [f"python {platform.python_version()} on {platform.platform()}"]
-    for package in PACKAGES:
-        try:
-            lines.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
+    lines += [f"{package} {found}" for package in PACKAGES if (found := _version(package))]
     lines.append(f"libsndfile {soundfile.__libsndfile_version__}")
     ffmpeg = shutil.which("ffmpeg")
     lines.append(f"ffmpeg {ffmpeg or 'not found: only formats of libsndfile can be read'}")
     return lines
+
+
+def _version(*packages: str) -> str | None:
+    """Give the version of the first of these that is installed."""
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            return version(package)
+    return None
 
 
 def _devices() -> list[str]:
@@ -70,14 +76,52 @@ def _backends() -> list[str]:
     import onnxruntime
     import torch
 
+    from my_submission.compute import Backend, is_installed
     from my_submission.devices import cuda_obstacle
 
-    providers = ", ".join(onnxruntime.get_available_providers())
+    details: dict[Backend, str] = {
+        "onnxruntime": ", ".join(onnxruntime.get_available_providers()),
+        "openvino": "cpu",
+        "numba": "cpu",
+        "torch": f"cpu{f', CUDA {torch.version.cuda}' if torch.version.cuda else ''}",
+    }
+    lines = [
+        f"{backend} {_version(backend, f'{backend}-gpu')}: {detail}"
+        if is_installed(backend)
+        else f"{backend}: not installed (pip install {backend})"
+        for backend, detail in details.items()
+    ]
     obstacle = cuda_obstacle(0)
+    lines.append(f"GPU: {'used by -d auto' if obstacle is None else f'not used: {obstacle}'}")
+    return lines
+
+
+def _speeds() -> list[str]:
+    from my_submission.devices import resolve_device
+    from my_submission.measuring import WORTH_IT, measured_speed
+
+    lines = []
+    for device in dict.fromkeys(("cpu", resolve_device("auto"))):
+        speed = measured_speed(device)
+        low = str(speed.dtype).removeprefix("torch.")
+        lines.append(
+            f"{'cpu, one core' if device == 'cpu' else device}: "
+            f"{speed.float32 / 1e12:.2f} TFLOP/s in float32, "
+            f"{speed.low_precision / 1e12:.2f} in {low}; from {WORTH_IT} times the speed, "
+            "--precision auto is fast"
+        )
+    return lines
+
+
+def _choices() -> list[str]:
+    from my_submission.compute import resolve_compute
+
+    compute = resolve_compute()
+    arithmetic = str(compute.dtype).removeprefix("torch.")
     return [
-        f"onnxruntime: {providers}",
-        f"torch: cpu{f', CUDA {torch.version.cuda}' if torch.version.cuda else ''}",
-        f"GPU: {'cuda:0 is used by -d auto' if obstacle is None else f'not used: {obstacle}'}",
+        f"-d {compute.device} --precision {compute.precision}, in {arithmetic}",
+        f"for .onnx files the first that can of {', '.join(compute.onnx_backends())}; "
+        "for .pt files torch",
     ]
 
 

@@ -22,8 +22,18 @@ ModelsOption = Annotated[
     ),
 ]
 PrecisionOption = Annotated[
-    Literal["exact", "fast"],
-    typer.Option(help="exact: float32. There is no fast path yet: fast is exact too."),
+    Literal["auto", "exact", "fast"],
+    typer.Option(
+        help="exact: float32; fast: what takes the least time within 45 dB of it; auto: fast where "
+        "low precision is fast on the device, else exact (see demix info)."
+    ),
+]
+BackendOption = Annotated[
+    Literal["auto", "onnxruntime", "openvino", "numba", "torch"],
+    typer.Option(
+        help="What must run TFC-TDF networks; auto: for each file the fastest that can (see demix "
+        "info)."
+    ),
 ]
 OutOption = Annotated[Path, typer.Option("-o", "--out", help="Folder for the stems.")]
 SkipExistingOption = Annotated[

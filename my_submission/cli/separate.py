@@ -8,6 +8,7 @@ import typer
 from my_submission.cli import batch
 from my_submission.cli.inputs import SongFile, find_songs, output_paths, require_distinct
 from my_submission.cli.options import (
+    BackendOption,
     DeviceOption,
     ModelsOption,
     NameOption,
@@ -38,7 +39,8 @@ def separate(
     out: OutOption = Path("separated"),
     device: DeviceOption = "auto",
     models: ModelsOption = None,
-    precision: PrecisionOption = "exact",
+    precision: PrecisionOption = "auto",
+    backend: BackendOption = "auto",
     two_stems: Annotated[
         Stem | None,
         typer.Option("--two-stems", help="Write this stem and no_STEM: the mixture less it."),
@@ -108,7 +110,9 @@ def separate(
 
     from my_submission.separator import Separator
 
-    separator = Separator(name, models=models, device=device, precision=precision, say=say)
+    separator = Separator(
+        name, models=models, device=device, precision=precision, backend=backend, say=say
+    )
 
     def separate_song(job: tuple[SongFile, dict[str, Path]], report: batch.Report) -> None:
         song, paths = job

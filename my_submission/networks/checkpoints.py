@@ -71,13 +71,20 @@ def require_tensors(path: Path, state: object) -> Mapping[str, Tensor]:
 def load_strictly(
     network: nn.Module, state: Mapping[str, Tensor], path: Path, description: str
 ) -> None:
-    """Make `state` the weights of `network`; every name and shape must fit.
+    """Make `state` the weights of `network`, in float32; every name and shape must fit.
+
+    Tensors in float32 become the weights themselves, so that those are in memory once.
 
     Raises:
         DemixError: One does not.
     """
+    single = {
+        name: value.float() if value.is_floating_point() else value for name, value in state.items()
+    }
+    # The demucs package has a loading of its own, which renames weights of old files and copies.
+    is_own = type(network).load_state_dict is not nn.Module.load_state_dict
     try:
-        network.load_state_dict(state, strict=True)
+        network.load_state_dict(single, strict=True, **({} if is_own else {"assign": True}))
     except RuntimeError as error:
         first = str(error).split("\n\t")[1] if "\n\t" in str(error) else str(error)
         raise DemixError(f"{path}: not the weights of {description}: {first.strip()}") from error

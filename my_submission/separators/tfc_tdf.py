@@ -1,16 +1,22 @@
 """The TFC-TDF separator: one stem by a network on complex spectrograms."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
+from torch import Tensor
 
 from my_submission.audio import Signal
-from my_submission.chunking import trimmed_chunks
+from my_submission.chunking import in_flight, trimmed_chunks
 from my_submission.compute import Compute
 from my_submission.errors import DemixError
+from my_submission.networks.gpu import gpu, run_on
 from my_submission.networks.onnx_runtime import OnnxNetwork
+from my_submission.networks.openvino_runtime import OpenvinoNetwork
+from my_submission.networks.tfc_tdf_file import UnsupportedError
 from my_submission.networks.torch_tfc_tdf import TorchNetwork
 from my_submission.stems import Audio
 from my_submission.stft import HOP_LENGTH, Stft
@@ -41,6 +47,18 @@ class TfcTdfConfig:
         return HOP_LENGTH * (self.num_frames - 1)
 
 
+@runtime_checkable
+class DeviceNetwork(Protocol):
+    """A network that also takes and gives spectrograms as tensors on its own device."""
+
+    device: torch.device
+    """``cpu`` or ``cuda:N``."""
+
+    def on_device(self, spectrogram: Tensor) -> Tensor:
+        """Map ``[batch, 4, dim_f, num_frames]`` float32 to the same shape."""
+        ...
+
+
 class TfcTdfSeparator:
     """Estimates one stem from the mixture.
 
@@ -68,36 +86,119 @@ class TfcTdfSeparator:
                 "is it another stem's?"
             )
         self.config = config
+        self._device = getattr(self.network, "device", torch.device("cpu"))
         self._stft = Stft(config.n_fft, config.dim_f)
+
+    @functools.cached_property
+    def batch_size(self) -> int:
+        """Chunks that one pass takes.
+
+        A GPU takes what its memory allows when the first song comes; later the network itself fills
+        a part of it. On a CPU a batch takes memory and saves no time.
+        """
+        if self._device.type == "cpu":
+            return 1
+        spectrogram_bytes = 4 * 4 * self.config.dim_f * self.config.num_frames
+        return gpu(self._device).batch_size(spectrogram_bytes)
 
     def stream(self, mixture: Signal) -> Iterator[Audio]:
         """Estimate the stem of the whole song, as consecutive blocks ``[2, n]``."""
         return trimmed_chunks(
-            mixture, self.estimate, chunk=self.config.chunk, trim=self.config.trim
+            mixture,
+            self._estimates,
+            chunk=self.config.chunk,
+            trim=self.config.trim,
+            batch_size=self.batch_size,
         )
 
     def estimate(self, chunks: Audio) -> Audio:
         """Estimate the stem of chunks ``[batch, 2, chunk]``, in the same shape."""
-        spectrogram = self._stft.spectrogram(torch.from_numpy(chunks))
-        estimate = torch.from_numpy(self.network(spectrogram.numpy()))
-        stem: Audio = self._stft.waveform(estimate).numpy()
-        return stem
+        return run_on(self._device, chunks, self._on_device)
+
+    def _estimates(self, batches: Iterator[Audio]) -> Iterator[Audio]:
+        if self._device.type == "cpu":
+            return map(self.estimate, batches)
+        device = gpu(self._device)
+        return in_flight(batches, lambda chunks: device.start(chunks, self._on_device))
+
+    def _on_device(self, chunks: Tensor) -> Tensor:
+        """Do what lies between sound and sound where the network is, so that only sound travels."""
+        spectrogram = self._stft.spectrogram(chunks)
+        if isinstance(self.network, DeviceNetwork):
+            estimate = self.network.on_device(spectrogram)
+        else:
+            estimate = torch.from_numpy(self.network(spectrogram.numpy()))
+        return self._stft.waveform(estimate)
 
 
-def open_network(path: Path, config: TfcTdfConfig, compute: Compute) -> OnnxNetwork | TorchNetwork:
-    """Open a network in the backend that its file format is for.
+class TfcTdfNetwork(Protocol):
+    """What every backend offers: a network ``[batch, 4, dim_f, num_frames]`` to the same shape."""
+
+    path: Path
+    dim_f: int
+    num_frames: int
+    metadata: dict[str, str]
+
+    def __call__(self, spectrogram: Audio) -> Audio:
+        """Map a spectrogram, float32 in main memory."""
+        ...
+
+
+def open_network(path: Path, config: TfcTdfConfig, compute: Compute) -> TfcTdfNetwork:
+    """Open a network in the backend that was asked for, else in the fastest that can run it.
 
     A checkpoint that was exported beside itself (`python -m training export`) is run as ONNX, which
     takes less time than torch.
 
     Raises:
-        DemixError: The file is missing, corrupt or another kind of network.
+        DemixError: The file is missing, corrupt or another kind of network, or the backend that was
+            asked for cannot run it.
     """
     exported = path.with_suffix(".onnx")
-    if path == exported or exported.is_file():
-        compute.note(exported.name, "onnxruntime", torch.float32)
-        return OnnxNetwork(exported, compute.device)
-    compute.note(path.name, "torch", torch.float32)
-    return TorchNetwork(
-        path, num_frames=config.num_frames, norm_groups=config.norm_groups, device=compute.device
+    if path == exported or (exported.is_file() and compute.backend != "torch"):
+        return _open_onnx(exported, compute)
+    if compute.backend not in (None, "torch"):
+        raise DemixError(
+            f"{path}: backend {compute.backend} runs ONNX files: export the checkpoint "
+            "(python -m training export) or use --backend torch"
+        )
+    network = TorchNetwork(
+        path,
+        num_frames=config.num_frames,
+        norm_groups=config.norm_groups,
+        device=compute.device,
+        # bfloat16 would keep 31 dB of a network with GroupNorm.
+        dtype=torch.float16 if compute.dtype == torch.float16 else torch.float32,
+        allow_tf32=compute.allow_tf32,
     )
+    compute.note(path.name, "torch", _rounded(network.dtype, compute))
+    return network
+
+
+def _open_onnx(path: Path, compute: Compute) -> TfcTdfNetwork:
+    if compute.backend == "torch":
+        raise DemixError(
+            f"{path}: backend torch runs checkpoints (.pt), not ONNX files: use another --backend"
+        )
+    for backend in compute.onnx_backends():
+        try:
+            if backend == "numba":
+                # Late: it takes a second and 0.1 GB to import, and need not be installed.
+                from my_submission.networks.numba_tfc_tdf import NumbaNetwork
+
+                by_numba = NumbaNetwork(path)
+                compute.note(path.name, backend, torch.float32)
+                return by_numba
+            if backend == "openvino":
+                by_openvino = OpenvinoNetwork(path, low_precision=compute.dtype == torch.bfloat16)
+                compute.note(path.name, backend, by_openvino.dtype)
+                return by_openvino
+        except UnsupportedError:
+            if compute.backend is not None:
+                raise
+    compute.note(path.name, "onnxruntime", _rounded(torch.float32, compute))
+    return OnnxNetwork(path, compute.device, allow_tf32=compute.allow_tf32)
+
+
+def _rounded(dtype: torch.dtype, compute: Compute) -> torch.dtype | str:
+    return "tf32" if dtype is torch.float32 and compute.allow_tf32 else dtype

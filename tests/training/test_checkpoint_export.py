@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from my_submission.audio import ArraySignal
+from my_submission.compute import Compute
 from my_submission.networks.onnx_runtime import OnnxNetwork
 from my_submission.networks.tfc_tdf import TfcTdf, TfcTdfSize
 from my_submission.networks.torch_tfc_tdf import TorchNetwork
@@ -133,15 +134,16 @@ def test_a_separator_runs_what_was_exported_beside_its_checkpoint(
 ) -> None:
     mixture = ArraySignal(rng.uniform(-0.5, 0.5, (2, 50_000)).astype(np.float32))
 
-    def separate() -> tuple[type, Audio]:
-        separator = TfcTdfSeparator(checkpoint, CONFIG)
-        return type(separator.network), np.concatenate(list(separator.stream(mixture)), axis=-1)
+    def separate() -> tuple[str, Audio]:
+        compute = Compute()
+        separator = TfcTdfSeparator(checkpoint, CONFIG, compute)
+        return compute.summary(), np.concatenate(list(separator.stream(mixture)), axis=-1)
 
-    backend, expected = separate()
-    assert backend is TorchNetwork
+    runner, expected = separate()
+    assert runner == "drums.pt: torch, float32"
     assert main(arguments(checkpoint, checkpoint.with_suffix(".onnx"))) == 0
-    backend, found = separate()
-    assert backend is OnnxNetwork
+    runner, found = separate()
+    assert runner.startswith("drums.onnx: ")
     assert_same(found, expected)
 
 
