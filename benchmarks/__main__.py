@@ -1,90 +1,137 @@
-"""`make bench`: seconds and memory of every system, written to docs/benchmarks.md.
+"""`make bench`: speed, memory and precision of every system, written to docs/benchmarks.md.
 
-The published weights are the user's to fetch, so Leaderboard A, B and C are measured on full-size
-networks with random weights: speed and memory do not depend on the values. The starter is measured
-as it is.
+The published weights are the user's to fetch, so Leaderboard A, B, C and htdemucs are measured on
+full-size networks with random weights: speed and memory do not depend on the values. The starter is
+measured as it is. All of it takes hours on two cores.
+
+What was measured is kept in docs/benchmarks.json as it comes, and the page is written from that.
+Options choose single measurements, which replace those there: ``--systems leaderboard_a --seconds
+180 --precisions exact``. An interrupted run goes on with ``--resume``.
 """
 
 import argparse
-import os
-import platform
+import datetime
+import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
-from benchmarks.one_run import measure
-from benchmarks.random_models import CONFIGS, write_random_models
-from benchmarks.songs import write_noise
-from benchmarks.work import peak_flops, song_flops
-from my_submission.cli.info import processor
-
-ROOT = Path(__file__).parents[1]
-REPORT = ROOT / "docs" / "benchmarks.md"
-RANDOM = ("leaderboard_a", "leaderboard_b", "leaderboard_c")
+from benchmarks.full_size import SYSTEMS
+from benchmarks.jobs import Workshop, plan
+from benchmarks.machine import this_environment
+from benchmarks.one_run import ROOT, RunError
+from benchmarks.page import page
+from benchmarks.records import Part, Record, Records
+from my_submission.devices import resolve_device
 
 
-def main() -> None:
-    """Measure every system on every length and write the report."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--seconds", type=int, nargs="+", default=[60])
-    parser.add_argument("--systems", nargs="+", default=["starter", *RANDOM])
-    arguments = parser.parse_args()
-
-    peak = peak_flops()
-    rows = []
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure what is asked for and write the page; gives the exit status."""
+    given = arguments(words)
+    device = resolve_device(given.device)
+    environment = this_environment(device)
+    results, report = given.docs / "benchmarks.json", given.docs / "benchmarks.md"
+    records = Records.load(results)
+    if given.forget:
+        print(
+            f"dropped {records.keep_only(environment)} measurements of other machines or versions"
+        )
+    jobs = plan(
+        given.systems,
+        given.precisions,
+        given.parts,
+        given.seconds,
+        all_lengths=given.everything or device != "cpu",
+    )
+    todo = [job for job in jobs if not (given.resume and (environment.key, job) in records.found)]
+    failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        models, song = Path(folder) / "models", Path(folder) / "song.wav"
-        for system in arguments.systems:
-            if system in RANDOM:
-                write_random_models(system, models / system)
-            for seconds in arguments.seconds:
-                write_noise(song, seconds)
-                figures = measure(system, models if system in RANDOM else ROOT / "models", song)
-                rows.append(row(system, seconds, figures, peak))
-                print(rows[-1], flush=True)
-    REPORT.write_text(report(rows, peak))
-    print(f"written to {REPORT.relative_to(ROOT)}")
+        models = given.models or Path(folder) / "models"
+        models.mkdir(parents=True, exist_ok=True)
+        workshop = Workshop(Path(folder), models, device, given.repeats)
+        for number, job in enumerate([] if given.render else todo, start=1):
+            print(f"{number}/{len(todo)}: {job}", flush=True)
+            try:
+                figures, runners = workshop.perform(job)
+            except RunError as error:  # said at once and by the exit status; the rest goes on
+                print(f"  failed: {error}", flush=True)
+                failed += 1
+                continue
+            print("  " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+            record = Record(
+                job,
+                environment.key,
+                figures,
+                runs=given.repeats if job.part in ("time", "package") else 1,
+                runners=runners,
+                date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+                commit=commit(),
+                command=command(sys.argv[1:] if words is None else words),
+            )
+            records.add(environment, record)
+            records.save(results)
+            report.write_text(page(records, environment.key))
+    records.save(results)
+    report.write_text(page(records, environment.key))
+    print(f"written to {report}" + (f"; {failed} measurements failed" if failed else ""))
+    return 1 if failed else 0
 
 
-def row(system: str, seconds: int, figures: dict[str, float], peak: float) -> str:
-    """Lay out one measurement as a row of the table."""
-    share = "–"
-    if system in CONFIGS:
-        share = f"{100 * song_flops(system, seconds) / figures['separation_s'] / peak:.0f} %"
-    weights = "random, full size" if system in RANDOM else "its own"
-    return (
-        f"| `{system}` | {weights} | {seconds} | {figures['setup_s']:.1f} "
-        f"| {figures['separation_s']:.1f} | {figures['separation_s'] / seconds:.2f} "
-        f"| {figures['peak_mb']:.0f} | {share} |"
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-
-
-def report(rows: list[str], peak: float) -> str:
-    """Write the page: the machine, the table and how it was made."""
-    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
-    machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}"
-    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "onnxruntime", "numpy"))
-    table = "\n".join(
-        [
-            "| system | weights | song s | set-up s | separation s | s per s of song | peak MB "
-            "| share of peak |",
-            "|---|---|---|---|---|---|---|---|",
-            *rows,
-        ]
+    parser.add_argument("--systems", nargs="+", default=["starter", *SYSTEMS])
+    parser.add_argument("--seconds", type=int, nargs="+", help="lengths of the songs to time")
+    parser.add_argument(
+        "--precisions",
+        nargs="+",
+        default=["exact", "fast"],
+        help="exact, fast, or bfloat16 where that is not what fast chooses; :BACKEND forces one",
     )
-    return f"""# Benchmarks
+    parser.add_argument("--parts", nargs="+", choices=get_args(Part), default=get_args(Part))
+    parser.add_argument("--everything", action="store_true", help="long songs of C on a CPU, too")
+    parser.add_argument("--repeats", type=int, default=1, help="runs of what is timed")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--resume", action="store_true", help="leave out what is measured already")
+    parser.add_argument(
+        "--forget", action="store_true", help="drop what other machines or versions measured"
+    )
+    parser.add_argument("--render", action="store_true", help="write the page, measure nothing")
+    parser.add_argument("--models", type=Path, help="folder to keep the random weights in")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder to write into")
+    return parser.parse_args(words)
 
-Written by `{command}` on: {machine}; {packages}; no GPU; float32.
 
-{table}
+def command(words: Sequence[str]) -> str:
+    """Give the command that runs, less the folders, which are this machine's affair."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--models")
+    parser.add_argument("--docs")
+    return " ".join(["python -m benchmarks", *parser.parse_known_args(words)[1]])
 
-One run each, in a process of its own. Set-up includes importing the packages. Peak memory is of the
-whole process. Random weights cost what the published ones cost; the sound they give is noise. The
-share of the peak is the arithmetic of all passes per second of separation, over what a large
-product of float32 matrices reached at the start of the same run: {peak / 1e12:.2f} TFLOP/s.
-"""
+
+def commit() -> str:
+    """Name the commit that is measured, with a ``+`` where something was changed since."""
+    git = ["git", "-C", str(ROOT)]
+    try:
+        name = subprocess.run(
+            [*git, "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "--untracked-files=no", "--", ":!docs"],
+            check=True,
+            capture_output=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return name + ("+" if changed else "")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

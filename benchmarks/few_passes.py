@@ -1,8 +1,8 @@
 """Separate a song by a system whose networks compute their first passes only.
 
-Run as ``python -m benchmarks.few_passes SYSTEM MODELS SONG OUT``; prints the peak memory of the
-whole process in MB. The first passes are real, so whatever a network holds is held; later ones
-give their input back, so that an hour of music takes minutes.
+Run as ``python -m benchmarks.few_passes SYSTEM MODELS SONG OUT PRECISION``; prints the peak memory
+of the whole process in MB. The first passes are real, so whatever a network holds is held; later
+ones give their input back, so that an hour of music takes minutes.
 """
 
 import functools
@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.one_run import peak_memory_mb
-from my_submission import Separator
+from benchmarks.one_run import open_separator, peak_memory_mb
 from my_submission.audio import Signal
 from my_submission.audio.output import OutputFormat
 from my_submission.separators.demucs import DemucsSeparator
@@ -46,11 +45,12 @@ def repeat_mixture(
 
 
 if __name__ == "__main__":
-    system, models, song, out = sys.argv[1:]
+    system, models, song, out, precision = sys.argv[1:]
     shorten(TfcTdfSeparator, "estimate", lambda _separator, chunks: chunks, real_passes=2)
     shorten(DemucsSeparator, "_estimate", repeat_mixture, real_passes=1)
     paths = {name: Path(out) / f"{name}.wav" for name in ("vocals", "no_vocals")}
-    Separator(system, models=models, device="cpu").separate_to_files(
+    separator = open_separator(system, Path(models), precision, "cpu")
+    separator.separate_to_files(
         song, paths, fmt=OutputFormat(container="wav", subtype="int16", clip_mode="clamp")
     )
     print(peak_memory_mb())

@@ -36,9 +36,9 @@ class Separator:
         models: Folder with one folder of weights per system; by default ``DEMIX_MODELS``, else the
             repository's ``models/``.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto`` (a GPU that works, else the CPU).
-        precision: ``exact`` is the float32 reference; ``fast`` is whatever takes the least time and
-            stays within 45 dB of it; ``auto`` is ``fast`` where the device's low precision is
-            measured to be fast, else ``exact``.
+        precision: ``exact`` is the float32 reference; ``fast`` is whatever takes the least time, in
+            low precision where that is fast (docs/benchmarks.md says how far from exact); ``auto``
+            is ``fast`` where the device's low precision is measured to be fast, else ``exact``.
         backend: What must run the TFC-TDF networks; ``auto`` is the fastest that is installed and
             can, for each file.
         say: Gets a line for everything that the user should know: what runs which files, then

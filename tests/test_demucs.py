@@ -8,9 +8,15 @@ import pytest
 import torch
 
 from my_submission.audio import ArraySignal
+from my_submission.compute import Compute
 from my_submission.errors import DemixError
 from my_submission.networks import demucs_v2
-from my_submission.networks.demucs_v2 import DemucsV2, center_trim, load_demucs_v2
+from my_submission.networks.demucs_v2 import (
+    DemucsV2,
+    center_trim,
+    kernel_matrix,
+    load_demucs_v2,
+)
 from my_submission.networks.lstm import lstm_of_columns
 from my_submission.separators.demucs import (
     STATISTICS_BLOCK,
@@ -128,6 +134,32 @@ def test_tiles_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch, tile: 
     with torch.inference_mode():
         (found,), expected = network.estimates([segment]), network(segment[None])[0]
     assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
+
+
+def test_bfloat16_keeps_45_db_and_halves_the_weights(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = DemucsV2(channels=16).eval()
+    torch.save(network.state_dict(), tmp_path / "a.th")
+    compute = Compute(precision="fast", dtype=torch.bfloat16)
+    low = load_demucs_v2(tmp_path / "a.th", compute)
+    segments = [torch.randn(2, network.valid_length(length)) for length in (9_000, 20_000)]
+    with torch.inference_mode():
+        for found, segment in zip(low.estimates(segments), segments, strict=True):
+            expected = network(segment[None])[0]
+            assert found.dtype == torch.float32
+            energy, noise = (x.square().sum((1, 2)) for x in (expected, found - expected))
+            assert 45 <= 10 * torch.log10(energy / noise).min() < 90
+    assert compute.runners == {"a.th": "torch, bfloat16"}
+    size = sum(p.numel() * p.element_size() for p in low.parameters())
+    assert size < 0.51 * sum(4 * p.numel() for p in low.parameters())
+
+
+def test_laid_out_kernels_are_read_without_copies(tmp_path: Path) -> None:
+    torch.save(DemucsV2(channels=4).state_dict(), tmp_path / "a.th")
+    network = load_demucs_v2(tmp_path / "a.th")
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv1d | torch.nn.ConvTranspose1d):
+            assert kernel_matrix(module).data_ptr() == module.weight.data_ptr()
 
 
 @pytest.mark.parametrize("lengths", [[1], [130], [64, 1, 129, 5]])

@@ -1,7 +1,7 @@
 """The demucs package's models by name: what the package itself computes, as a stream."""
 
 import importlib.resources
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -126,30 +126,37 @@ def test_guitar_and_piano_are_part_of_other(tmp_path: Path, rng: np.random.Gener
 
 
 class Repeat:
-    """A network that gives its input for every source, and notes the sizes of its batches."""
+    """A network that gives its input for every source."""
 
     sources = SOURCES
     segment = 2
 
+    def __call__(self, segments: torch.Tensor) -> torch.Tensor:
+        return segments[:, None].expand(-1, len(SOURCES), -1, -1)
+
+
+class Noting(PackagedNetwork):
+    """A network that notes the sizes of its batches."""
+
     def __init__(self) -> None:
+        super().__init__(Repeat(), None, Compute())
         self.batches: list[int] = []
 
-    def __call__(self, segments: torch.Tensor) -> torch.Tensor:
+    def estimates(self, segments: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
         self.batches.append(len(segments))
-        return segments[:, None].expand(-1, len(SOURCES), -1, -1)
+        return super().estimates(segments)
 
 
 def test_a_gpu_gets_segments_in_batches(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(demucs_package.BATCH_SECONDS, "cpu", 8)  # as if this were a GPU
-    repeat = Repeat()
-    network = PackagedNetwork(repeat, None, Compute())
+    network = Noting()
     separator = DemucsSeparator(network, segment=2, overlap=0.5)
     mixture = song(rng, 6.5)
     stems = np.concatenate(list(separator.stream(ArraySignal(mixture))), axis=-1)
     # Five whole segments of 2 s, and the two that the song cuts off.
-    assert repeat.batches == [4, 1, 1, 1]
+    assert network.batches == [4, 1, 1, 1]
     np.testing.assert_allclose(stems[2], mixture, rtol=1e-5, atol=1e-6)
 
 

@@ -28,7 +28,8 @@ def test_a_file_gives_the_network_that_the_package_gives(
     length = ours.valid_length(20_000)
     padded = torch.nn.functional.pad(sound, (0, length - 20_000))
     with torch.no_grad():
-        assert torch.equal(next(ours.estimates([padded[0]])), theirs(padded)[0])
+        found, expected = next(ours.estimates([padded[0]])), theirs(padded)[0]
+    assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
     assert list(ours.sources) == theirs.sources
     assert ours.segment == theirs.segment
     assert {value.dtype for value in ours.network.state_dict().values()} == {torch.float32}

@@ -24,7 +24,7 @@ ModelsOption = Annotated[
 PrecisionOption = Annotated[
     Literal["auto", "exact", "fast"],
     typer.Option(
-        help="exact: float32; fast: what takes the least time within 45 dB of it; auto: fast where "
+        help="exact: float32; fast: what takes the least time, rounded more; auto: fast where "
         "low precision is fast on the device, else exact (see demix info)."
     ),
 ]

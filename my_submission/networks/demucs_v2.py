@@ -8,6 +8,7 @@ Waveform Domain" (2019).
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 from my_submission.compute import Compute
 from my_submission.errors import DemixError
 from my_submission.networks.checkpoints import load_state_dict, load_strictly
+from my_submission.networks.gpu import float32_products
 from my_submission.networks.lstm import lstm_of_columns
 
 DEPTH = 6
@@ -35,7 +37,7 @@ SOURCES = ("drums", "bass", "other", "vocals")
 """Demucs's order of the stems in its output."""
 BATCH_SIZE = 12
 """Segments to separate together: four minutes of a song, for which the LSTM holds 0.4 GB."""
-TILE = 4096
+TILE = 2048
 """Frames that a layer computes at a time on a CPU: a few megabytes."""
 
 
@@ -54,15 +56,22 @@ class BidirectionalLstm(nn.Module):
         return projected
 
     def each(self, sequences: Sequence[Tensor]) -> list[Tensor]:
-        """Map sequences ``[1, channels, time]`` of any lengths to the same shapes, together."""
-        steps = [x[0].T for x in sequences]
-        if steps[0].device.type == "cpu":
-            output = lstm_of_columns(self.lstm, steps)
+        """Map sequences ``[time, channels]`` of any lengths to the same shapes, together."""
+        if sequences[0].device.type == "cpu":
+            output = lstm_of_columns(self.lstm, sequences)
         else:
+            steps = [x.to(self.linear.weight.dtype) for x in sequences]
             packed = pack_sequence(steps, enforce_sorted=False)
             output, _ = pad_packed_sequence(self.lstm(packed)[0])
-        projected = self.linear(output).permute(1, 2, 0)
-        return [x[None, :, : len(own)] for x, own in zip(projected, steps, strict=True)]
+        projected = product(output, self.linear.weight).add_(self.linear.bias)
+        return [projected[: len(own), index].contiguous() for index, own in enumerate(sequences)]
+
+    def to_dtype(self, dtype: torch.dtype) -> None:
+        """Keep the weights in the dtype of the products, and the biases with them on a GPU."""
+        self.linear.weight.data = self.linear.weight.data.to(dtype)
+        for name, parameter in self.lstm.named_parameters():
+            if name.startswith("weight") or parameter.device.type != "cpu":
+                parameter.data = parameter.data.to(dtype)
 
 
 class DemucsV2(nn.Module):
@@ -156,7 +165,8 @@ class DemucsV2(nn.Module):
         The LSTM spends its time on fetching its weights at every step, so it takes all segments
         at once. The convolutions gain nothing by that and keep hundreds of megabytes per segment
         for the decoder, so they run one by one, and the encoder runs again before the decoder
-        instead of keeping what it gave. On a CPU they run in tiles that stay in its caches.
+        instead of keeping what it gave. Sound lies in memory frame by frame here, so that all of
+        them are plain matrix products, on a CPU of tiles that stay in its caches.
 
         Args:
             segments: Each ``[2, valid_length(length)]``.
@@ -166,56 +176,108 @@ class DemucsV2(nn.Module):
         """
         device = self.lstm.linear.weight.device
         mixtures = [segment[None].to(device) for segment in segments]
-        bottoms = self.lstm.each([self._encode(mixture)[0] for mixture in mixtures])
+        products = float32_products if device.type == "cuda" else nullcontext
+        with products():
+            bottoms = self.lstm.each([self._encode(mixture)[0] for mixture in mixtures])
         for mixture, bottom in zip(mixtures, bottoms, strict=True):
-            yield self._decode(bottom, self._encode(mixture)[1])[0].cpu()
+            with products():
+                stems = self._decode(bottom, self._encode(mixture)[1])[0].cpu()
+            yield stems
 
     def _encode(self, mixture: Tensor) -> tuple[Tensor, list[Tensor]]:
-        x = resample_frac(mixture / INPUT_DIVISOR, 1, 2)
+        """Map ``[1, 2, time]`` to the bottom and all skips, each ``[frames, channels]``."""
+        x = resample_frac(mixture / INPUT_DIVISOR, 1, 2)[0].T.contiguous()
         skips = []
         for layer in self.encoder:
-            x = encode_in_tiles(layer, x, tile_frames(x))
+            x = encode_frames(layer, x)
             skips.append(x)
         return x, skips
 
     def _decode(self, x: Tensor, skips: list[Tensor]) -> Tensor:
+        """Map ``[frames, channels]`` and the skips to ``[1, 4, 2, time]``."""
         for layer in self.decoder:
-            x = decode_in_tiles(layer, x, center_trim(skips.pop(), x.shape[-1]), tile_frames(x))
-        x = resample_frac(x, 2, 1)
-        return x.view(len(x), NUM_STEMS, 2, x.shape[-1])
+            skip = skips.pop()
+            front = (len(skip) - len(x)) // 2
+            x = decode_frames(layer, x.add_(skip[front : front + len(x)]))
+        x = resample_frac(x.T[None], 2, 1)
+        return x.view(1, NUM_STEMS, 2, x.shape[-1])
 
 
-def encode_in_tiles(layer: Any, x: Tensor, tile: int) -> Tensor:
-    """Compute an encoder layer for `tile` frames at a time."""
-    frames = (x.shape[-1] - KERNEL_SIZE) // STRIDE + 1
-    out = x.new_empty(len(x), layer[0].out_channels, frames)
-    for start in range(0, frames, tile):
-        stop = min(start + tile, frames)
-        out[..., start:stop] = layer(x[..., start * STRIDE : (stop - 1) * STRIDE + KERNEL_SIZE])
+def encode_frames(layer: Any, x: Tensor) -> Tensor:
+    """Compute an encoder layer: ``[time, in]`` to ``[frames, channels]``."""
+    convolution, _, rewrite, _ = layer
+    seen = windows(x, KERNEL_SIZE, STRIDE)
+    out = x.new_empty(len(seen), convolution.out_channels)
+    for tile in tiles(seen):
+        y = product(seen[tile], kernel_matrix(convolution)).add_(convolution.bias).relu_()
+        z = product(y, kernel_matrix(rewrite)).add_(rewrite.bias)
+        content, gate = z.chunk(2, dim=1)
+        torch.mul(content, gate.sigmoid_(), out=out[tile])
     return out
 
 
-def decode_in_tiles(layer: Any, x: Tensor, skip: Tensor, tile: int) -> Tensor:
-    """Compute a decoder layer on ``x + skip`` for `tile` frames at a time."""
-    convolution, gate, upsampling, *activation = layer
-    frames = x.shape[-1] - CONTEXT + 1
-    length = (frames - 1) * STRIDE + KERNEL_SIZE
-    # Where tiles meet, what they give adds up; so the bias is there once, from the start.
-    out: Tensor = upsampling.bias[:, None].repeat(len(x), 1, length)
-    for start in range(0, frames, tile):
-        stop = min(start + tile, frames)
-        seen = slice(start, stop + CONTEXT - 1)
-        gated = gate(convolution(x[..., seen] + skip[..., seen]))
-        given = slice(start * STRIDE, (stop - 1) * STRIDE + KERNEL_SIZE)
-        out[..., given] += functional.conv_transpose1d(gated, upsampling.weight, stride=STRIDE)
+def decode_frames(layer: Any, x: Tensor) -> Tensor:
+    """Compute a decoder layer: ``[frames, channels]`` to ``[time, out]``."""
+    convolution, _, upsampling, *activation = layer
+    seen = windows(x, CONTEXT, 1)
+    # Every frame gives two blocks of `STRIDE` samples; the second adds to its successor's first.
+    blocks = upsampling.bias.repeat(len(seen) + 1, STRIDE)
+    for tile in tiles(seen):
+        z = product(seen[tile], kernel_matrix(convolution)).add_(convolution.bias)
+        content, gate = z.chunk(2, dim=1)
+        gated = content.mul_(gate.sigmoid_())
+        first, second = product(gated, kernel_matrix(upsampling)).chunk(2, dim=1)
+        blocks[tile].add_(first)
+        blocks[tile.start + 1 : tile.stop + 1].add_(second)
     if activation:
-        out = activation[0](out)
+        blocks.relu_()
+    out: Tensor = blocks.view(-1, upsampling.out_channels)
     return out
 
 
-def tile_frames(x: Tensor) -> int:
-    """Give how many frames to compute at a time: on a GPU all of them."""
-    return TILE if x.device.type == "cpu" else x.shape[-1]
+def windows(x: Tensor, size: int, stride: int) -> Tensor:
+    """View all windows of contiguous ``[time, channels]`` as ``[frames, size * channels]``."""
+    channels = x.shape[1]
+    frames = (len(x) - size) // stride + 1
+    return x.as_strided((frames, size * channels), (stride * channels, 1), x.storage_offset())
+
+
+def tiles(frames: Tensor) -> Iterator[slice]:
+    """Cut frames into runs that stay in a processor's caches; a GPU takes them all at once."""
+    step = TILE if frames.device.type == "cpu" else max(len(frames), 1)
+    for start in range(0, len(frames), step):
+        yield slice(start, min(start + step, len(frames)))
+
+
+def product(x: Tensor, weight: Tensor) -> Tensor:
+    """Multiply rows by ``[out, in]`` in the weight's dtype, from float32 to float32."""
+    return functional.linear(x.to(weight.dtype), weight).float()
+
+
+def kernel_matrix(convolution: Any) -> Tensor:
+    """View a kernel as ``[out, taps * in]``, or as ``[taps * out, in]`` where it is transposed."""
+    order = kernel_order(convolution)
+    weight: Tensor = convolution.weight.permute(order)
+    if isinstance(convolution, nn.ConvTranspose1d):
+        return weight.reshape(-1, convolution.in_channels)
+    return weight.reshape(convolution.out_channels, -1)
+
+
+def kernel_order(convolution: nn.Module) -> tuple[int, int, int]:
+    """Give the order of a kernel's axes in which `kernel_matrix` is a view."""
+    return (2, 1, 0) if isinstance(convolution, nn.ConvTranspose1d) else (0, 2, 1)
+
+
+def lay_out(network: DemucsV2, dtype: torch.dtype) -> None:
+    """Turn the kernels around in memory to what the products read, in the dtype of these."""
+    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv1d | nn.ConvTranspose1d)]
+    # What sees the mixture and what gives the stems costs little, and all digits count there.
+    ends = {network.encoder[0][0], network.decoder[-1][2]}  # type: ignore[index]
+    for convolution in convolutions:
+        order = kernel_order(convolution)  # its own inverse
+        weight = convolution.weight.data.permute(order).contiguous().permute(order)
+        convolution.weight.data = weight if convolution in ends else weight.to(dtype)
+    network.lstm.to_dtype(dtype)
 
 
 def center_trim(x: Tensor, length: int) -> Tensor:
@@ -241,5 +303,7 @@ def load_demucs_v2(path: Path, compute: Compute | None = None) -> DemucsV2:
         network = DemucsV2(channels=len(first))
     load_strictly(network.to_empty(device="cpu"), state, path, "Demucs v2")
     compute = compute or Compute()
-    compute.note(path.name, "torch", torch.float32)
-    return network.eval().requires_grad_(False).to(compute.device)
+    compute.note(path.name, "torch")
+    network = network.eval().requires_grad_(False).to(compute.device)
+    lay_out(network, compute.dtype)
+    return network

@@ -138,7 +138,7 @@ def run_on(device: torch.device, batch: Audio, estimate: Callable[[Tensor], Tens
 
 
 @contextmanager
-def float32_products(*, allow_tf32: bool) -> Iterator[None]:
+def float32_products(*, allow_tf32: bool = False) -> Iterator[None]:
     """Let torch multiply float32 on a GPU as said inside, whatever it did before.
 
     By default it rounds what goes into convolutions to TF32, 10 bits behind the point, and may add

@@ -57,16 +57,23 @@ def lstm_direction(steps: Tensor, weights: tuple[Tensor, Tensor, Tensor]) -> Ten
     for start in range(0, num_steps, BLOCK):
         block = steps[start : start + BLOCK]
         as_columns = block.permute(1, 0, 2).reshape(features, -1)
-        from_inputs = torch.addmm(bias[:, None], weight_inputs, as_columns)
+        from_inputs = product_of_columns(weight_inputs, as_columns, bias[:, None])
         per_step = from_inputs.view(-1, len(block), columns).permute(1, 0, 2).contiguous()
         for index, gates in enumerate(per_step, start):
             # torch's order: input, forget, cell, output
-            gates = torch.addmm(gates, weight_state, hidden)
+            gates = product_of_columns(weight_state, hidden, gates)
             admit, keep, new, show = gates.chunk(4)
             cell = keep.sigmoid() * cell + admit.sigmoid() * new.tanh()
             hidden = show.sigmoid() * cell.tanh()
             out[index] = hidden
     return out
+
+
+def product_of_columns(weight: Tensor, columns: Tensor, addend: Tensor) -> Tensor:
+    """Compute ``addend + weight @ columns``, the product in the weight's dtype."""
+    if weight.dtype == columns.dtype:
+        return torch.addmm(addend, weight, columns)
+    return torch.mm(weight, columns.to(weight.dtype)).float().add_(addend)
 
 
 def reverse_each(steps: Tensor, lengths: Sequence[int]) -> Tensor:
