@@ -191,10 +191,16 @@ def test_group_norm_is_left_in_float32_and_that_is_noted(
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino", "numba"])
-def test_a_backend_refuses_files_that_are_not_its_kind(tmp_path: Path, backend: Backend) -> None:
+def test_checkpoints_are_run_by_torch_whatever_was_asked_for(
+    tmp_path: Path, backend: Backend
+) -> None:
     path = write_network(tmp_path / "drums.pt")
-    with pytest.raises(DemixError, match=rf"drums\.pt: backend {backend} runs ONNX.*training expo"):
-        open_network(path, CONFIG, Compute(backend=backend))
+    chosen = Compute(backend=backend)
+    open_network(path, CONFIG, chosen)
+    assert chosen.summary() == "drums.pt: torch, float32"
+
+
+def test_torch_refuses_onnx_files(tmp_path: Path) -> None:
     write_network(tmp_path / "bass.onnx")
     with pytest.raises(DemixError, match=r"bass\.onnx: backend torch runs checkpoints"):
         open_network(tmp_path / "bass.onnx", CONFIG, Compute(backend="torch"))

@@ -1,43 +1,65 @@
-"""Work in pieces on all cores, each of which keeps to its own caches."""
+"""Work in pieces on all cores, each of which keeps to its own caches.
+
+Torch's own work in a piece is single-threaded, or has a share of the threads: pieces side by side
+keep all cores busy where threads inside small operations would wait for each other, which costs
+most where other programs are busy as well.
+"""
 
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 
 import torch
+
+_STARTING = threading.Lock()
 
 
 def on_all_cores(starts: Iterable[int], work: Callable[[int], None]) -> None:
     """Call `work` with every start, on one thread per core that torch uses.
 
-    Torch's own work in them is single-threaded: pieces side by side keep all cores busy where
-    threads inside small operations would wait for each other.
+    Where one call fails, no more are begun, and those that run are waited for.
     """
     num_threads = torch.get_num_threads()
     remaining = iter(starts)
+    failed = threading.Event()
 
-    def some(_thread: int) -> None:
+    def some() -> None:
         for start in remaining:  # shared: whoever is free takes the next one
-            work(start)
+            if failed.is_set():
+                return
+            try:
+                work(start)
+            except BaseException:
+                failed.set()
+                raise
 
-    for _ in threads(num_threads).map(some, range(num_threads)):
-        pass
+    pool = workers(num_threads)
+    running: list[Future[None]] = [pool.submit(some) for _ in range(num_threads)]
+    wait(running)
+    for future in running:
+        future.result()
+
+
+def workers(count: int, threads_each: int = 1) -> ThreadPoolExecutor:
+    """Give so many threads, started once and kept, in which torch uses `threads_each`."""
+    with _STARTING:
+        return _workers(count, threads_each)
 
 
 @cache
-def threads(num_threads: int) -> ThreadPoolExecutor:
-    """Give the threads, started once and kept."""
-    ready = threading.Barrier(num_threads + 1)
+def _workers(count: int, threads_each: int) -> ThreadPoolExecutor:
+    ready = threading.Barrier(count + 1)
+    usual = torch.get_num_threads()
 
     def start() -> None:
-        # For torch's work in this thread; what threads elsewhere begin with is set again below.
-        torch.set_num_threads(1)
+        # A thread's own number, and that of threads to come: for those it is set back below.
+        torch.set_num_threads(threads_each)
         ready.wait()
 
-    pool = ThreadPoolExecutor(num_threads, "tfc-tdf", initializer=start)
-    for _ in range(num_threads):
+    pool = ThreadPoolExecutor(count, "networks", initializer=start)
+    for _ in range(count):
         pool.submit(int)
     ready.wait()
-    torch.set_num_threads(num_threads)
+    torch.set_num_threads(usual)
     return pool

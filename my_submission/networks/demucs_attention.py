@@ -44,10 +44,13 @@ class Attention(nn.Module):
         ):
             self.register_buffer(name, value.detach().to(dtype, copy=True))
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor, **_: Any) -> tuple[Tensor, None]:
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor, **options: Any
+    ) -> tuple[Tensor, None]:
         """Attend from ``[batch, to, width]`` to ``[batch, from, width]``."""
-        if value is not key:
-            raise ValueError("values other than keys are not what Demucs attends to")
+        is_masked = any(options.get(name) is not None for name in ("attn_mask", "key_padding_mask"))
+        if value is not key or is_masked:
+            raise ValueError("masks and values other than keys are not what Demucs attends with")
         width = query.shape[-1]
         source = key.to(self.dtype)
         if key is query:

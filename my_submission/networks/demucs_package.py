@@ -8,7 +8,6 @@ neither run code nor make a network before its arguments and weights were looked
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from torch import Tensor
 from my_submission.compute import Compute
 from my_submission.errors import DemixError
 from my_submission.networks.checkpoints import load_checkpoint, load_strictly, require_tensors
+from my_submission.networks.cores import workers
 from my_submission.networks.demucs_fast import accelerate
 from my_submission.networks.gpu import float32_products
 from my_submission.stems import SAMPLE_RATE, STEMS
@@ -200,14 +200,10 @@ def _empty_network(
 def side_by_side(
     network: Callable[[Tensor], Tensor], segments: Sequence[Tensor]
 ) -> Iterator[Tensor]:
-    """Run a network on segments, each on its share of the threads that torch may use.
-
-    Threads that share the arithmetic of one segment wait for each other thousands of times, which
-    costs little on an idle machine and most of the time on a busy one.
-    """
+    """Run a network on segments, each on its share of the threads that torch may use."""
     threads = torch.get_num_threads()
-    workers = min(threads, len(segments))
-    if workers == 1:
+    count = min(threads, len(segments))
+    if count == 1:
         yield from map(network, segments)
         return
 
@@ -215,12 +211,4 @@ def side_by_side(
         with torch.inference_mode():  # holds for a thread
             return network(segment)
 
-    # Threads have counts of their own, but the last one set is also that of threads to come.
-    try:
-        with ThreadPoolExecutor(
-            workers, initializer=torch.set_num_threads, initargs=(threads // workers,)
-        ) as pool:
-            found = list(pool.map(run, segments))
-    finally:
-        torch.set_num_threads(threads)
-    yield from found
+    yield from list(workers(count, threads // count).map(run, segments))

@@ -1,16 +1,27 @@
-"""Loops over arrays, compiled when their module is imported."""
+"""Loops over arrays, compiled when their module is imported.
 
-import os
+What is compiled is kept until the file of the loop changes: after a change here, remove
+``__pycache__``.
+"""
+
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 from numba.core.codegen import get_host_cpu_features
 
-# Compiled code is kept beside the source where that can be written: later starts take no time.
-_CACHE = os.access(Path(__file__).parent, os.W_OK)
+
+def _can_be_kept() -> bool:
+    """Tell whether there is a folder for compiled code, so that later starts take no time."""
+    try:
+        numba.njit(cache=True)(_can_be_kept)
+    except RuntimeError:  # neither beside the source nor in the user's cache
+        return False
+    return True
+
+
+_KEEP = _can_be_kept()
 
 _features: str = get_host_cpu_features()  # type: ignore[no-untyped-call]
 if "+avx512f" in _features:
@@ -31,7 +42,7 @@ def compiled(signature: str) -> Callable[[Callable[..., None]], Callable[..., No
             to compile when the first song comes.
     """
     decorator: Callable[[Callable[..., None]], Callable[..., None]] = numba.njit(
-        signature, nogil=True, fastmath=_FAST_MATH, error_model="numpy", cache=_CACHE
+        signature, nogil=True, fastmath=_FAST_MATH, error_model="numpy", cache=_KEEP
     )
     return decorator
 

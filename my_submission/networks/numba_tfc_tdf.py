@@ -38,6 +38,9 @@ from my_submission.stems import Audio
 PIECE = 1 << 13
 """Values per point of `winograd` that a thread has at a time: 24 times two of them fit a cache."""
 
+FEWEST_PIECES = 8
+"""Into which a layer is cut where there are as many rows, so that many cores have work."""
+
 _PASS = threading.Lock()
 """One pass at a time has all cores, and the memory of one is all that there is."""
 
@@ -199,8 +202,8 @@ def _convolve(x: Audio, weights: Tensor, bias: Audio, y: Audio) -> None:
     """Convolve a plane with 3x3 weights, add the bias and apply ReLU."""
     rows = (x.shape[0] - 2) // winograd.BINS
     columns, channels = (x.shape[1] - 2) // winograd.FRAMES, x.shape[2]
-    share = -(-rows // torch.get_num_threads())
-    count = max(1, min(PIECE // (columns * channels), share))
+    # How it is cut decides the last digits, so it does not depend on the number of cores.
+    count = max(1, min(PIECE // (columns * channels), -(-rows // FEWEST_PIECES)))
 
     def some_rows(first: int) -> None:
         n = min(count, rows - first)

@@ -50,7 +50,6 @@ class OpenvinoNetwork:
             flatten_linear_layers(model)
             kinds = {node.get_type_name() for node in model.get_ops()}
             low_precision &= not kinds & OWN_STATISTICS
-            self.dtype = torch.bfloat16 if low_precision else torch.float32
             self._compiled = core.compile_model(
                 model,
                 "CPU",
@@ -59,6 +58,8 @@ class OpenvinoNetwork:
                     "PERFORMANCE_HINT": "LATENCY",
                 },
             )
+            is_low = self._compiled.get_property("INFERENCE_PRECISION_HINT") == openvino.Type.bf16
+            self.dtype = torch.bfloat16 if is_low else torch.float32
         except RuntimeError as error:
             raise UnsupportedError(f"{path}: openvino cannot load it ({_reason(error)})") from error
         self._pass = threading.Lock()

@@ -147,8 +147,8 @@ class TfcTdfNetwork(Protocol):
 def open_network(path: Path, config: TfcTdfConfig, compute: Compute) -> TfcTdfNetwork:
     """Open a network in the backend that was asked for, else in the fastest that can run it.
 
-    A checkpoint that was exported beside itself (`python -m training export`) is run as ONNX, which
-    takes less time than torch.
+    Only torch runs checkpoints, so it does whatever was asked for. One that was exported beside
+    itself (`python -m training export`) is run as ONNX, which takes less time.
 
     Raises:
         DemixError: The file is missing, corrupt or another kind of network, or the backend that was
@@ -157,11 +157,6 @@ def open_network(path: Path, config: TfcTdfConfig, compute: Compute) -> TfcTdfNe
     exported = path.with_suffix(".onnx")
     if path == exported or (exported.is_file() and compute.backend != "torch"):
         return _open_onnx(exported, compute)
-    if compute.backend not in (None, "torch"):
-        raise DemixError(
-            f"{path}: backend {compute.backend} runs ONNX files: export the checkpoint "
-            "(python -m training export) or use --backend torch"
-        )
     network = TorchNetwork(
         path,
         num_frames=config.num_frames,
@@ -183,10 +178,7 @@ def _open_onnx(path: Path, compute: Compute) -> TfcTdfNetwork:
     for backend in compute.onnx_backends():
         try:
             if backend == "numba":
-                # Late: it takes a second and 0.1 GB to import, and need not be installed.
-                from my_submission.networks.numba_tfc_tdf import NumbaNetwork
-
-                by_numba = NumbaNetwork(path)
+                by_numba = _numba_network(path)
                 compute.note(path.name, backend, torch.float32)
                 return by_numba
             if backend == "openvino":
@@ -198,6 +190,17 @@ def _open_onnx(path: Path, compute: Compute) -> TfcTdfNetwork:
                 raise
     compute.note(path.name, "onnxruntime", _rounded(torch.float32, compute))
     return OnnxNetwork(path, compute.device, allow_tf32=compute.allow_tf32)
+
+
+def _numba_network(path: Path) -> TfcTdfNetwork:
+    try:
+        # Late: it takes a second and 0.1 GB to import, and need not be installed.
+        from my_submission.networks.numba_tfc_tdf import NumbaNetwork
+    except ImportError as error:  # numba says so of a NumPy that is too new for it
+        raise UnsupportedError(
+            f"{path}: backend numba cannot be used ({error}): use another --backend"
+        ) from error
+    return NumbaNetwork(path)
 
 
 def _rounded(dtype: torch.dtype, compute: Compute) -> torch.dtype | str:
