@@ -25,8 +25,7 @@ class Compute:
     Attributes:
         device: ``cpu`` or ``cuda:N``.
         precision: ``exact`` is float32 throughout; ``fast`` is whatever takes the least time and
-            still gives stems that score the same: tens of decibels from exact, see
-            docs/benchmarks.md.
+            rounds more; docs/benchmarks.md says how far from exact.
         dtype: What the heavy arithmetic of ``fast`` is done in: float32 where the device has
             nothing faster.
         backend: What must run the TFC-TDF networks; None for what is best for each file.

@@ -37,6 +37,11 @@ def resolve_device(device: str) -> str:
     return f"cuda:{index}"
 
 
+def unused_gpu() -> str | None:
+    """Say why ``auto`` passes over a GPU that is there, or None where none is or it is used."""
+    return cuda_obstacle(0) if torch.cuda.is_available() else None
+
+
 def cuda_obstacle(index: int) -> str | None:
     """Say why GPU number `index` cannot be used, or None when it can."""
     if not torch.cuda.is_available():

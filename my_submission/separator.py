@@ -10,6 +10,7 @@ from my_submission.audio import ArraySignal, Signal, open_song
 from my_submission.audio.output import OutputFormat, StemWriter
 from my_submission.audio.resampling import resampled
 from my_submission.compute import BackendChoice, PrecisionChoice, resolve_compute
+from my_submission.devices import unused_gpu
 from my_submission.errors import DemixError
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
 from my_submission.systems import find_system
@@ -66,6 +67,8 @@ class Separator:
         load_system = find_system(system)
         self.name = system
         self.compute = resolve_compute(device, precision, backend)
+        if device == "auto" and (obstacle := unused_gpu()):
+            say(f"the GPU is not used: {obstacle}")
         self._say = say
         folder = system_folder(system, None if models is None else Path(models))
         for weight in load_manifest()[system]:

@@ -159,17 +159,18 @@ def test_full_size_layers_are_all_replaced() -> None:
 
 
 @pytest.mark.parametrize(("network_class", "arguments"), NETWORKS)
-def test_bfloat16_keeps_45_db(
+def test_bfloat16_keeps_about_40_db(
     tmp_path: Path, network_class: type, arguments: dict[str, Any]
 ) -> None:
-    write_package(tmp_path / "a.th", network_class, **arguments)
+    torch.save(randomised_package(network_class, arguments), tmp_path / "a.th")
     low = Compute(precision="fast", dtype=torch.bfloat16)
     ours, theirs = load_demucs_package(tmp_path / "a.th", low), packages_network(tmp_path / "a.th")
     sound = torch.randn(2, ours.valid_length(20_000))
     with torch.inference_mode():
         (found,), expected = ours.estimates([sound]), theirs(sound[None])[0]
     assert found.dtype == torch.float32
-    assert 45 <= decibels(found, expected) < 100
+    # Branches at their usual beginning, where they add next to nothing, would hide the rounding.
+    assert 38 <= decibels(found, expected) < 100
     assert low.runners == {"a.th": "torch, bfloat16"}
 
 

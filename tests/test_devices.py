@@ -109,6 +109,14 @@ def test_the_probe_tells_whether_there_is_a_gpu() -> None:
     assert session_runs_on_cuda(0) is torch.cuda.is_available()
 
 
+def test_a_gpu_that_auto_passes_over_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert devices.unused_gpu() is None
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(devices, "cuda_obstacle", lambda _index: "too old")
+    assert devices.unused_gpu() == "too old"
+
+
 @pytest.mark.parametrize("device", ["", "gpu", "cuda:", "cuda:-1", "cuda:x", "CPU"])
 def test_an_unknown_device_is_an_error(device: str) -> None:
     with pytest.raises(DemixError, match="use cpu, cuda, cuda:N or auto"):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from my_submission.audio import ArraySignal
 from my_submission.compute import Compute
-from my_submission.devices import resolve_device
+from my_submission.devices import cuda_obstacle, resolve_device
 from my_submission.errors import DemixError
 from my_submission.networks.gpu import MAX_BATCH, gpu, run_on
 from my_submission.networks.onnx_runtime import OnnxNetwork, provider
@@ -24,7 +24,8 @@ from my_submission.stft import Stft
 from my_submission.systems.leaderboard_b import TFC_TDF
 from tests.golden_data import golden
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+OBSTACLE = cuda_obstacle(0)
+pytestmark = pytest.mark.skipif(OBSTACLE is not None, reason=f"needs a CUDA GPU: {OBSTACLE}")
 
 CUDA = torch.device("cuda:0")
 CONFIG = TfcTdfConfig(n_fft=2048, dim_f=256, num_frames=32, trim=1024, norm_groups=2)

@@ -199,8 +199,9 @@ class DemucsV2(nn.Module):
             skip = skips.pop()
             front = (len(skip) - len(x)) // 2
             x = decode_frames(layer, x.add_(skip[front : front + len(x)]))
-        x = resample_frac(x.T[None], 2, 1)
-        return x.view(1, NUM_STEMS, 2, x.shape[-1])
+        # Stem by stem: torch's convolution of all channels at once would take a gigabyte.
+        stems = [resample_frac(stem.T, 2, 1) for stem in x.chunk(NUM_STEMS, dim=1)]
+        return torch.stack(stems)[None]
 
 
 def encode_frames(layer: Any, x: Tensor) -> Tensor:
@@ -278,6 +279,7 @@ def lay_out(network: DemucsV2, dtype: torch.dtype) -> None:
         weight = convolution.weight.data.permute(order).contiguous().permute(order)
         convolution.weight.data = weight if convolution in ends else weight.to(dtype)
     network.lstm.to_dtype(dtype)
+    network.lstm.lstm.flatten_parameters()  # does something on a GPU only
 
 
 def center_trim(x: Tensor, length: int) -> Tensor:
