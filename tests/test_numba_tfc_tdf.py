@@ -8,34 +8,16 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from torch import nn
 
 from my_submission.errors import DemixError
 from my_submission.networks.numba_tfc_tdf import NumbaNetwork
 from my_submission.networks.onnx_runtime import OnnxNetwork
-from my_submission.networks.tfc_tdf import TfcTdf, TfcTdfSize
+from my_submission.networks.tfc_tdf import TfcTdfSize
 from my_submission.networks.tfc_tdf_file import UnsupportedError
 from my_submission.stems import Audio
 from tests.conftest import write_scaling_network
 from tests.golden_data import golden
-from training.export import export_onnx
-
-SMALL = TfcTdfSize(dim_f=32, num_blocks=5, num_layers=2, growth=8, bottleneck_factor=4)
-
-
-def write_network(path: Path, size: TfcTdfSize = SMALL, num_frames: int = 16) -> Path:
-    """Write a network of random weights and statistics."""
-    torch.manual_seed(0)
-    network = TfcTdf(size)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
-            nn.init.normal_(module.weight, 1, 0.2)
-            nn.init.normal_(module.bias, 0, 0.2)
-        if isinstance(module, nn.BatchNorm2d) and module.running_var is not None:
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-            nn.init.normal_(module.running_mean, 0, 0.2)  # type: ignore[arg-type]
-    export_onnx(network, path, dim_f=size.dim_f, num_frames=num_frames, metadata={})
-    return path
+from tests.tfc_tdf_files import SIZE, write_network
 
 
 def spectrogram(rng: np.random.Generator, network: OnnxNetwork | NumbaNetwork, n: int = 1) -> Audio:
@@ -53,8 +35,8 @@ def assert_same(found: Audio, expected: Audio) -> None:
 @pytest.mark.parametrize(
     "size, num_frames",
     [
-        (SMALL, 16),
-        (SMALL, 48),
+        (SIZE, 16),
+        (SIZE, 48),
         (TfcTdfSize(dim_f=6, num_blocks=1, num_layers=1, growth=3, bottleneck_factor=2), 4),
         (TfcTdfSize(dim_f=96, num_blocks=3, num_layers=4, growth=20, bottleneck_factor=8), 264),
         (TfcTdfSize(dim_f=1024, num_blocks=7, num_layers=1, growth=32, bottleneck_factor=8), 32),

@@ -30,14 +30,14 @@ def random_network(size: TfcTdfSize = SIZE) -> TfcTdf:
     return network.eval()
 
 
-def write_network(path: Path, size: TfcTdfSize = SIZE) -> Path:
+def write_network(path: Path, size: TfcTdfSize = SIZE, num_frames: int = NUM_FRAMES) -> Path:
     """Write such a network as ONNX, or for a name that ends with ``.pt`` as a checkpoint."""
     network = random_network(size)
     if path.suffix == ".pt":
         torch.save(network.state_dict(), path)
     else:
         metadata = {"n_fft": str(N_FFT)}
-        export_onnx(network, path, dim_f=size.dim_f, num_frames=NUM_FRAMES, metadata=metadata)
+        export_onnx(network, path, dim_f=size.dim_f, num_frames=num_frames, metadata=metadata)
     return path
 
 

@@ -22,7 +22,9 @@ def close_sound_file(sound_file: soundfile.SoundFile) -> None:
         LibsndfileError: what was still to be written could not be.
     """
     errors: list[soundfile.LibsndfileError] = []
-    done = threading.Event()
+    # A bare lock: an exception inside an Event's wait leaves it in a state that raises others.
+    done = _thread.allocate_lock()
+    done.acquire()
 
     def close() -> None:
         try:
@@ -31,11 +33,11 @@ def close_sound_file(sound_file: soundfile.SoundFile) -> None:
         except soundfile.LibsndfileError as error:
             errors.append(error)
         finally:
-            done.set()
+            done.release()
 
     # Not threading.Thread, whose start() an exception can break in its turn. If one comes here,
     # the file is closed or will be, and the caller's clean-up, closing once more, waits for it.
     _thread.start_new_thread(close, ())
-    done.wait()
+    done.acquire()
     if errors:
         raise errors[0]
