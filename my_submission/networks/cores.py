@@ -7,7 +7,7 @@ most where other programs are busy as well.
 
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from functools import cache
 
 import torch
@@ -18,25 +18,26 @@ _STARTING = threading.Lock()
 def on_all_cores(starts: Iterable[int], work: Callable[[int], None]) -> None:
     """Call `work` with every start, on one thread per core that torch uses.
 
-    Where one call fails, no more are begun, and those that run are waited for.
+    Where one call fails or the waiting is interrupted, no more are begun, and those that run are
+    waited for: nothing of it goes on behind the caller's back.
     """
     num_threads = torch.get_num_threads()
     remaining = iter(starts)
-    failed = threading.Event()
+    stop = threading.Event()
 
     def some() -> None:
         for start in remaining:  # shared: whoever is free takes the next one
-            if failed.is_set():
+            if stop.is_set():
                 return
-            try:
-                work(start)
-            except BaseException:
-                failed.set()
-                raise
+            work(start)
 
     pool = workers(num_threads)
     running: list[Future[None]] = [pool.submit(some) for _ in range(num_threads)]
-    wait(running)
+    try:
+        wait(running, return_when=FIRST_EXCEPTION)
+    finally:  # an alarm or Ctrl-C may end the waiting, too
+        stop.set()
+        wait(running)
     for future in running:
         future.result()
 
