@@ -30,8 +30,9 @@ How it is measured:
   or, where that is faster and was used, in low precision. Algorithms that need less arithmetic than
   the definition can exceed 100 %.
 - The agreement is the energy of the exact stem over that of the difference, on the demo songs.
-  The random networks listen to the song: in them silence gives silence, and errors grow about as in
-  trained ones, while those of the usual initialisation give nearly the same for any song.
+  The random TFC-TDF networks and Demucs v2 listen to the song: in them silence gives silence, and
+  errors grow about as in trained ones, while those of the usual initialisation give nearly the same
+  for any song. The demucs package's networks have the latter: theirs says little.
 - The change of the SDR is of the starter, whose weights are trained, against the true stems of the
   demo songs. That `exact` is the published programs' result to 1e-5 is what the tests say.
 - The demucs package's program runs at its defaults (`demucs -n htdemucs`), with the same weights:

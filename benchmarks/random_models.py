@@ -5,8 +5,9 @@ They separate nothing, and cost exactly what the published ones cost. Run as
 
 A network as a library initialises it hardly listens to the song: the sound fades from layer to
 layer, and what comes out is the biases. Of such a network a rough computation gives nearly the same
-as an exact one, whatever the song. So the weights here are conditioned (`condition`), and the
-agreement of a fast path with the exact one says something.
+as an exact one, whatever the song. So the weights of TFC-TDF networks and of Demucs v2 are
+conditioned here (`condition`), and the agreement of a fast path with the exact one says something.
+Those of the demucs package's networks are not.
 """
 
 import sys

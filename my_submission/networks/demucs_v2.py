@@ -303,7 +303,7 @@ def load_demucs_v2(path: Path, compute: Compute | None = None) -> DemucsV2:
         raise DemixError(f"{path}: not a Demucs v2 checkpoint: it has no encoder.0.0.weight")
     with torch.device("meta"):  # no memory and no random numbers for weights about to be replaced
         network = DemucsV2(channels=len(first))
-    load_strictly(network.to_empty(device="cpu"), state, path, "Demucs v2")
+    load_strictly(network, state, path, "Demucs v2")
     compute = compute or Compute()
     compute.note(path.name, "torch")
     network = network.eval().requires_grad_(False).to(compute.device)

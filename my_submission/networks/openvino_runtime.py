@@ -23,8 +23,7 @@ class OpenvinoNetwork:
     Args:
         path: The ONNX file, as for `OnnxNetwork`.
         low_precision: Compute in bfloat16 what bears it; what goes in and comes out is float32
-            all the same. Trained networks with BatchNorm keep 35 to 49 dB, those with GroupNorm
-            about 30 and are left in float32.
+            all the same. Networks with GroupNorm lose too much by it and are left in float32.
 
     Attributes:
         dtype: What it computes in; a CPU without any bfloat16 takes float32 for it.

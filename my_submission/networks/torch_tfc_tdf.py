@@ -36,7 +36,7 @@ def load_tfc_tdf(path: Path, norm_groups: int | None = None, device: str = "cpu"
             network = TfcTdf(size)
     except DemixError as error:
         raise DemixError(f"{path}: {error}") from error
-    load_strictly(network.to_empty(device="cpu"), parameters_of(state), path, "a TFC-TDF network")
+    load_strictly(network, parameters_of(state), path, "a TFC-TDF network")
     return network.eval().requires_grad_(False).to(device)
 
 
