@@ -204,3 +204,23 @@ import openvino_telemetry  # others may use it
     home = {**os.environ, "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=home, check=True)
     assert not (tmp_path / "intel").exists()  # where it keeps who it reports
+
+
+RUN_AND_RING = """
+import signal, sys, threading
+from pathlib import Path
+from my_submission.networks.openvino_runtime import OpenvinoNetwork
+networks = [OpenvinoNetwork(Path(sys.argv[1]))]
+thread = threading.Thread(target=networks.clear)
+thread.start()
+thread.join()
+signal.signal(signal.SIGALRM, lambda *_: print("rung"))
+signal.raise_signal(signal.SIGALRM)
+"""
+
+
+def test_an_alarm_does_no_harm_after_another_thread_let_the_last_network_go(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_AND_RING, str(path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "rung\n"), done.stderr

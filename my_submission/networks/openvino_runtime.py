@@ -1,5 +1,6 @@
 """The openvino backend: TFC-TDF networks from ONNX files, in bfloat16 where a CPU is fast in it."""
 
+import functools
 import sys
 import threading
 from pathlib import Path
@@ -42,7 +43,7 @@ class OpenvinoNetwork:
         self.metadata = checked.metadata
         del checked
         try:
-            core = openvino.Core()
+            core = _core()
             model = core.read_model(path)
             # One chunk at a time: a larger batch takes memory and saves no time on a CPU.
             model.reshape([1, 4, self.dim_f, self.num_frames])
@@ -108,6 +109,18 @@ def import_openvino() -> Any:
         if is_hidden:
             del sys.modules[telemetry]
     return openvino
+
+
+@functools.cache
+def _core() -> Any:
+    """Give the one core of the process, which is never let go.
+
+    openvino's CPU plugin gives the thread that loads it another stack for signals. When it goes
+    with the last core and network, and another thread lets go of these, that stack's memory goes
+    but the stack stays: the next signal that has a handler (the alarm of a time limit, Ctrl-C)
+    would end the process.
+    """
+    return import_openvino().Core()
 
 
 def flatten_linear_layers(model: Any) -> None:
