@@ -38,6 +38,25 @@ def test_failures_are_reported_in_a_line_each(jobs: int) -> None:
     assert sorted(lines) == [f"error: {song}: [bold]broken[/bold]" for song in ("bad", "worse")]
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_fault_of_ours_is_told_in_full_and_the_others_go_on(jobs: int) -> None:
+    done = []
+
+    def separate(song: str, _report: Report) -> None:
+        if song == "bad":
+            raise KeyError("[bold]\n")
+        done.append(song)
+
+    console = quiet()
+    songs = ["good", "bad", "better"]
+    assert run_songs(songs, separate, jobs=jobs, console=console, title=str) == ["bad"]
+    assert sorted(done) == ["better", "good"]
+    assert isinstance(console.file, io.StringIO)
+    told = console.file.getvalue()
+    assert told.startswith("Traceback (most recent call last):\n")
+    assert told.endswith("\nerror: bad: KeyError: '[bold]\\n'\n")
+
+
 def test_an_exception_in_one_song_stops_the_others_from_inside() -> None:
     started = threading.Event()
     cleaned_up = threading.Event()

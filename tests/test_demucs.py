@@ -177,6 +177,10 @@ def test_other_checkpoints_are_refused(tmp_path: Path) -> None:
     torch.save({"linear.weight": torch.eye(8, 10)}, tmp_path / "mixer.th")
     with pytest.raises(DemixError, match="not a Demucs v2 checkpoint"):
         load_demucs_v2(tmp_path / "mixer.th")
+    for shape in ((), (0, 2, 8), (4, 2)):
+        torch.save({"encoder.0.0.weight": torch.zeros(shape)}, tmp_path / "odd.th")
+        with pytest.raises(DemixError, match=r"odd\.th: not a Demucs v2 checkpoint"):
+            load_demucs_v2(tmp_path / "odd.th")
     state = DemucsV2(channels=1).state_dict()
     state.pop("decoder.5.2.weight")
     torch.save(state, tmp_path / "partial.th")

@@ -139,7 +139,7 @@ class Noting(PackagedNetwork):
     """A network that notes the sizes of its batches."""
 
     def __init__(self) -> None:
-        super().__init__(Repeat(), None, Compute())
+        super().__init__(Path("repeat.th"), Repeat(), None, Compute())
         self.batches: list[int] = []
 
     def estimates(self, segments: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:

@@ -124,16 +124,32 @@ def with_arguments(**arguments: object) -> dict[str, Any]:
         (package(HDemucs) | {"args": 3}, "no Demucs network has its arguments"),
         (with_arguments(channels=-3), "no Demucs network has its arguments"),
         (with_arguments(channels=8), "not the weights of HDemucs"),
+        (with_arguments(depth=10**9, growth=1), r"has its arguments \(depth is 1000000000\)"),
+        (with_arguments(nfft=1 << 40), r"has its arguments \(nfft is "),
+        (with_arguments(growth=math.nan), r"has its arguments \(growth is nan\)"),
+        (with_arguments(sources=[["a"]]), r"has its arguments \(sources are "),
+        (with_arguments(sources=None), r"has its arguments \(sources are None\)"),
+        (with_arguments(dconv_comp=0), r"has its arguments \("),
+        (with_arguments(channels=torch.ones(2)), r"has its arguments \(channels is "),
         (package(HDemucs, samplerate=48_000), "made for 48000 Hz and 2 channels"),
         (package(HDemucs, audio_channels=1), "made for 44100 Hz and 1 channels"),
     ],
-    ids=range(21),
+    ids=range(28),
 )
 def test_other_files_are_refused_in_one_line(tmp_path: Path, content: object, reason: str) -> None:
     torch.save(content, tmp_path / "a.th")
     with pytest.raises(DemixError, match=reason) as caught:
         load_demucs_package(tmp_path / "a.th")
     assert str(caught.value).startswith(str(tmp_path / "a.th"))
+    assert "\n" not in str(caught.value)
+
+
+def test_arguments_that_do_not_go_together_are_one_line(tmp_path: Path) -> None:
+    # It changes no weight, so that only a pass shows it.
+    write_package(tmp_path / "a.th", HTDemucs, t_emb="none such")
+    network = load_demucs_package(tmp_path / "a.th")
+    with pytest.raises(DemixError, match=r"a\.th: torch could not run it \(") as caught:
+        list(network.estimates([torch.zeros(2, 20_000)]))
     assert "\n" not in str(caught.value)
 
 

@@ -117,6 +117,8 @@ def test_any_damage_is_one_line(tmp_path: Path, rng: np.random.Generator, legacy
         torch.eye(8, 10, dtype=torch.int64),
         torch.full((8, 10), torch.nan),
         torch.empty(8, 10, device="meta"),
+        torch.eye(8, 10).to(torch.float8_e4m3fn),
+        torch.ones(1).expand(1 << 40),  # of four bytes
     ],
 )
 def test_other_numbers_are_refused(tmp_path: Path, weight: torch.Tensor) -> None:

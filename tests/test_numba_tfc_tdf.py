@@ -155,6 +155,31 @@ def test_a_graph_that_only_looks_like_one_is_not_run_as_one(
         NumbaNetwork(path)
 
 
+@pytest.mark.parametrize("operation", ["Conv", "ConvTranspose", "BatchNormalization", "MatMul"])
+@pytest.mark.parametrize("doubled", [1, 2])
+def test_weights_that_do_not_fit_each_other_are_not_run(
+    tmp_path: Path, operation: str, doubled: int
+) -> None:
+    path = write_network(tmp_path / "net.onnx")
+    model = onnx.load(path)
+    weights = {item.name: item for item in model.graph.initializer}
+    refused = 0
+    for node in [node for node in model.graph.node if node.op_type == operation]:
+        if len(node.input) <= doubled or node.input[doubled] not in weights:
+            continue
+        item = weights[node.input[doubled]]
+        before = onnx.TensorProto.FromString(item.SerializeToString())
+        value = onnx.numpy_helper.to_array(item)
+        item.CopyFrom(onnx.numpy_helper.from_array(np.concatenate([value] * 2), item.name))
+        onnx.save(model, path)
+        # onnxruntime refuses some when it loads them, and others only when it runs them.
+        with pytest.raises(DemixError, match=r"net\.onnx: "):
+            NumbaNetwork(path)
+        refused += 1
+        item.CopyFrom(before)
+    assert refused or (operation, doubled) == ("MatMul", 2)
+
+
 def test_a_missing_or_damaged_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DemixError, match="no such file"):
         NumbaNetwork(tmp_path / "net.onnx")

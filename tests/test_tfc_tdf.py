@@ -191,6 +191,25 @@ def test_a_checkpoint_with_a_name_too_few_or_too_many_is_an_error(tmp_path: Path
         load(state)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("encoding_blocks.0.tdf.0.weight", torch.zeros(8)),
+        ("encoding_blocks.0.tdf.0.weight", torch.zeros(0, 32)),
+        ("encoding_blocks.0.tdf.0.weight", torch.zeros(40, 32)),
+        ("first_conv.0.weight", torch.zeros(())),
+        ("first_conv.0.weight", torch.zeros(0, 4, 1, 1)),
+        ("first_conv.1.num_batches_tracked", torch.zeros(0, dtype=torch.int64)),
+    ],
+)
+def test_weights_of_impossible_shapes_are_an_error(
+    tmp_path: Path, name: str, value: torch.Tensor
+) -> None:
+    torch.save({**TfcTdf(TINY).state_dict(), name: value}, tmp_path / "bass.pt")
+    with pytest.raises(DemixError, match=r"bass\.pt: "):
+        load_tfc_tdf(tmp_path / "bass.pt")
+
+
 def test_frames_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
     torch.save(TfcTdf(TINY).state_dict(), tmp_path / "bass.pt")
     with pytest.raises(DemixError, match="multiples of 4 frames, not 30"):

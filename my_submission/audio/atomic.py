@@ -1,11 +1,11 @@
 """Several files that appear together under their names, or not at all."""
 
 import contextlib
-import secrets
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from my_submission.audio.leftovers import TemporaryFile, remove_leftovers
 from my_submission.audio.scratch import DISK_FULL
 from my_submission.display import shown
 from my_submission.errors import DemixError
@@ -39,26 +39,29 @@ class OutputFiles:
         if len(set(paths.values())) < len(paths):
             raise ValueError(f"two outputs have one path: {sorted(map(str, paths.values()))}")
         self._paths = dict(paths)
-        self._temporary: dict[str, Path] = {}
+        self._temporary: dict[str, TemporaryFile] = {}
         self._made_folders: list[Path] = []
 
     def create(self) -> dict[str, Path]:
         """Make the folders and the temporary files, empty; give the latter by name.
 
+        What a killed run has left in the folders is removed.
+
         Raises:
             DemixError: a folder cannot be made or written, or a destination is no plain file.
                 What has been made until then goes with ``discard``.
         """
+        for folder in {path.parent for path in self._paths.values()}:
+            remove_leftovers(folder)
         for name, path in self._paths.items():
             try:
                 _check_destination(path)
-                # Noted before it is made, because a signal may come between the two. Short,
-                # because a long destination has no room for a suffix.
-                self._temporary[name] = path.parent / f".demix-{secrets.token_hex(8)}.part"
+                # Noted before it is made, because a signal may come between the two.
+                self._temporary[name] = TemporaryFile(path.parent)
                 self._make(self._temporary[name])
             except OSError as error:
                 raise file_error(path, error) from error
-        return dict(self._temporary)
+        return {name: temporary.path for name, temporary in self._temporary.items()}
 
     def commit(self) -> None:
         """Rename all temporary files to their destinations, replacing what is there.
@@ -73,12 +76,14 @@ class OutputFiles:
             self._rename()
         except DemixError:
             for name, path in self._paths.items():
-                if not self._temporary[name].exists():
+                if not self._temporary[name].path.exists():
                     path.unlink(missing_ok=True)
             raise
         except BaseException:
             self._rename()
             raise
+        finally:
+            self._release()
 
     def discard(self) -> None:
         """Remove the temporary files, and the folders that were made if they are empty."""
@@ -87,12 +92,13 @@ class OutputFiles:
         finally:
             # A signal may have interrupted the first run; a second one finds little to do.
             self._remove()
+            self._release()
 
-    def _make(self, temporary: Path) -> None:
+    def _make(self, temporary: TemporaryFile) -> None:
         for attempts_left in (2, 1, 0):
-            self._make_folder(temporary.parent)
+            self._make_folder(temporary.path.parent)
             try:
-                temporary.touch(exist_ok=False)
+                temporary.create()
             except FileNotFoundError:
                 # Another song's failure has just removed the empty folder: once more.
                 if not attempts_left:
@@ -115,7 +121,7 @@ class OutputFiles:
 
     def _rename(self) -> None:
         for name, path in self._paths.items():
-            temporary = self._temporary[name]
+            temporary = self._temporary[name].path
             if not temporary.exists():
                 continue
             try:
@@ -127,13 +133,17 @@ class OutputFiles:
         for temporary in self._temporary.values():
             # Not there yet, or not possible there because a folder of its path is a file.
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                temporary.unlink()
+                temporary.path.unlink()
         for folder in reversed(self._made_folders):
             try:
                 folder.rmdir()
             except OSError:
                 # Missing, or with files of somebody else in it: not ours to remove.
                 continue
+
+    def _release(self) -> None:
+        for temporary in self._temporary.values():
+            temporary.release()
 
 
 def _check_destination(path: Path) -> None:

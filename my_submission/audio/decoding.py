@@ -83,13 +83,15 @@ class SoundFileSource:
             and self.sound_file.subtype in _SEEKABLE_SUBTYPES
         )
 
-    def read(self, num_frames: int) -> Audio:
-        """Give the next frames ``[n, channels]``, fewer at the end.
+    def read(self, num_frames: int, start: int | None = None) -> Audio:
+        """Give the next frames ``[n, channels]``, or those from ``start`` on; fewer at the end.
 
         Raises:
             DemixError: the file is damaged here.
         """
         try:
+            if start is not None:
+                self.sound_file.seek(start)
             frames = self.sound_file.read(num_frames, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
             raise DemixError(
@@ -129,8 +131,11 @@ def open_source(path: Path) -> Iterator[Source]:
     name = shown(path)
     with ExitStack() as stack:
         file = stack.enter_context(_open_file(name, path))
-        header = check_header(name, file)
-        sound_file = _open_with_libsndfile(file, header)
+        try:
+            header = check_header(name, file)
+            sound_file = _open_with_libsndfile(file, header)
+        except OSError as error:
+            raise _unreadable(name, error) from error
         if sound_file is None:
             yield stack.enter_context(open_with_ffmpeg(name, path))
             return
@@ -148,17 +153,21 @@ def _open_file(name: str, path: Path) -> io.FileIO:
     try:
         if path.exists() and not path.is_file():
             raise DemixError(f"{name}: is not a file; give an audio file")
+        num_bytes = path.stat().st_size
         # Unbuffered, so that the position is the same for Python and libsndfile.
         file = path.open("rb", buffering=0)
     except FileNotFoundError:
         raise DemixError(f"{name}: no such file; check the path") from None
     except OSError as error:
-        raise DemixError(f"{name}: cannot be read ({error.strerror}); check the path") from error
-    if file.seek(0, io.SEEK_END) == 0:
+        raise _unreadable(name, error) from error
+    if num_bytes == 0:
         file.close()
         raise DemixError(f"{name}: the file is empty (0 bytes); copy or export it again")
-    file.seek(0)
     return file
+
+
+def _unreadable(name: str, error: OSError) -> DemixError:
+    return DemixError(f"{name}: cannot be read ({error.strerror}); check the path and its disk")
 
 
 def _open_with_libsndfile(file: io.FileIO, header: WavHeader | None) -> soundfile.SoundFile | None:

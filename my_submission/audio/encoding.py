@@ -185,6 +185,7 @@ class Encoder:
         """
         try:
             close_sound_file(self._sound_file)
+            self._forget_time()
             whole = self._is_whole()
         except OSError as error:
             raise file_error(self._destination, error) from error
@@ -197,6 +198,17 @@ class Encoder:
         """Let go of the file, whatever state it is in: it is going to be removed."""
         with contextlib.suppress(soundfile.LibsndfileError):
             close_sound_file(self._sound_file)
+
+    def _forget_time(self) -> None:
+        """Make equal sound equal files: a WAV of floats has its peaks and their time of writing."""
+        if self._fmt.container != "wav":
+            return
+        with self._temporary.open("r+b", buffering=0) as file:
+            header = file.read(256)
+            peaks = header.find(b"PEAK", 0, header.find(b"data"))
+            if peaks >= 0:
+                file.seek(peaks + 12)  # behind the chunk's name, size and version
+                file.write(bytes(4))
 
     def _is_whole(self) -> bool:
         """Read the end back: libsndfile does not say when FLAC and MP3 fail to write theirs."""

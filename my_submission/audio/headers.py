@@ -10,6 +10,9 @@ from my_submission.errors import DemixError
 # Writers that cannot go back (pipes, recorders cut off) leave one of these as the length.
 _OPEN_LENGTHS = frozenset({0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x7FFFF000, 0xFFFFFFFFFFFFFFFF})
 
+# More than any writer makes. Damaged files may seem to hold millions, of no bytes each.
+_MAX_CHUNKS = 10_000
+
 
 @dataclass(frozen=True)
 class WavHeader:
@@ -64,7 +67,7 @@ def read_wav_header(file: BinaryIO) -> WavHeader | None:
     order = ">" if magic[:4] == b"RIFX" else "<"
     long_data_bytes: int | None = None
     channels = rate = mask = 0
-    while True:
+    for _ in range(_MAX_CHUNKS):
         name, size = struct.unpack(order + "4sI", _take(file, 8))
         if name == b"data":
             if size == 0xFFFFFFFF and long_data_bytes is not None:
@@ -82,24 +85,28 @@ def read_wav_header(file: BinaryIO) -> WavHeader | None:
                 (mask,) = struct.unpack(order + "4xI", _take(file, 8))
                 used = 24
         _skip(file, size + size % 2 - used)
+    raise BrokenHeaderError
 
 
 def _promised_aiff_bytes(file: BinaryIO) -> int | None:
-    while True:
+    for _ in range(_MAX_CHUNKS):
         name, size = struct.unpack(">4sI", _take(file, 8))
         if name == b"SSND":
             return None if size in _OPEN_LENGTHS else size
         _skip(file, size + size % 2)
+    raise BrokenHeaderError
 
 
 def _is_chunk_list(file: BinaryIO, end: int) -> bool:
     """Tell whether only well-formed chunks, or nothing, lie between the position and ``end``."""
-    while (position := file.tell()) < end - 7:
+    for _ in range(_MAX_CHUNKS):
+        if (position := file.tell()) >= end - 7:
+            return position >= end
         name, size = struct.unpack("<4sI", _take(file, 8))
         if not name.isascii() or not name.decode("ascii").isprintable() or position + size > end:
             return False
         file.seek(size + size % 2, os.SEEK_CUR)
-    return file.tell() >= end
+    return False
 
 
 def check_header(name: str, file: BinaryIO) -> WavHeader | None:
@@ -129,7 +136,7 @@ def check_header(name: str, file: BinaryIO) -> WavHeader | None:
                 promised = _promised_aiff_bytes(file)
     except BrokenHeaderError:
         raise DemixError(
-            f"{name}: truncated: it ends in its header, before any sound; copy or export it again"
+            f"{name}: truncated: its header leads to no sound; copy or export it again"
         ) from None
     there = end - file.tell()
     if promised is not None and promised > there:

@@ -16,7 +16,10 @@ from my_submission.audio.scratch import BLOCK_FRAMES, ScratchSignal
 from my_submission.errors import DemixError
 from my_submission.stems import SAMPLE_RATE, Audio
 
-__all__ = ["ClipMode", "Container", "OutputFormat", "StemWriter", "Subtype"]
+__all__ = ["FLOAT_WAV", "ClipMode", "Container", "OutputFormat", "StemWriter", "Subtype"]
+
+FLOAT_WAV = OutputFormat(container="wav", subtype="float32", clip_mode="none")
+"""Untouched samples: nothing is rounded, and nothing can clip."""
 
 
 class StemWriter:

@@ -108,7 +108,7 @@ class ScratchSignal:
                 os.posix_fallocate(self._file.fileno(), 0, reserved * FRAME_BYTES)
             except OSError as error:
                 self._file.close()
-                raise _scratch_error(error) from error
+                raise scratch_error(error) from error
 
     @property
     def num_samples(self) -> int:
@@ -129,7 +129,7 @@ class ScratchSignal:
                     # A disk that fills up takes a part first and refuses the next write.
                     rest = rest[self._file.write(rest) :]
         except OSError as error:
-            raise _scratch_error(error) from error
+            raise scratch_error(error) from error
         self._num_samples += block.shape[1]
 
     def read(self, start: int, stop: int) -> Audio:
@@ -152,7 +152,7 @@ class ScratchSignal:
                         raise OSError(errno.EIO, "it has become shorter")
                     rest = rest[count:]
         except OSError as error:
-            raise _scratch_error(error) from error
+            raise scratch_error(error) from error
         return frames.T
 
     def close(self) -> None:
@@ -182,10 +182,11 @@ def open_scratch_file() -> io.FileIO:
         # Unbuffered, because blocks are large and an error belongs to the write it is of.
         return tempfile.TemporaryFile(prefix="demix-", buffering=0, dir=folder)
     except OSError as error:
-        raise _scratch_error(error) from error
+        raise scratch_error(error) from error
 
 
-def _scratch_error(error: OSError) -> DemixError:
+def scratch_error(error: OSError) -> DemixError:
+    """Say in one line why a scratch file failed, and what to do."""
     folder = shown(scratch_folder())
     if error.errno in DISK_FULL:
         return DemixError(

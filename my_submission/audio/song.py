@@ -66,8 +66,7 @@ class FileSignal:
 
     def _read_inside(self, start: int, stop: int) -> Audio:
         with self._lock:
-            self._source.sound_file.seek(start)
-            frames = self._source.read(stop - start)
+            frames = self._source.read(stop - start, start)
         if len(frames) < stop - start:
             raise DemixError(
                 f"{self._name}: has become shorter while it was read; run again when it is whole"

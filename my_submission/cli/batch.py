@@ -2,9 +2,10 @@
 
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 from rich.console import Console
@@ -28,8 +29,12 @@ def run_songs(
     jobs: int,
     console: Console,
     title: Callable[[Song], str],
+    add_bar: Callable[[str], Report] | None = None,
 ) -> list[Song]:
     """Separate songs, `jobs` at a time, and report each failure in a line.
+
+    An exception that is no `DemixError` is a fault of the program's: it is reported in full, and
+    is one song's failure all the same, because the others of a long run are not to blame.
 
     The networks are shared by all jobs, so memory grows only by what a song's stream holds.
 
@@ -39,16 +44,17 @@ def run_songs(
         jobs: Songs at a time.
         console: Where progress and errors go; progress only if it is a terminal.
         title: A song's name.
+        add_bar: Of `progress_bars` that are already shown, which the songs' come below.
 
     Returns:
         The songs that failed.
     """
     failed = []
     stop = threading.Event()
-    with progress_bars(console) as add_bar:
+    with progress_bars(console) if add_bar is None else nullcontext(add_bar) as new_bar:
 
         def run(song: Song) -> None:
-            bar = add_bar(title(song))
+            bar = new_bar(title(song))
 
             def report(done: int, total: int) -> None:
                 if stop.is_set():
@@ -59,16 +65,24 @@ def run_songs(
 
         for song, error in _outcomes(songs, run, jobs, stop):
             if error is not None:
-                console.print(
-                    f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-                )
+                print_failure(console, title(song), error)
                 failed.append(song)
     return failed
 
 
+def print_failure(console: Console, title: str, error: Exception) -> None:
+    """Report one song's failure: in a line, and in full where it is a fault of the program's."""
+    line = f"error: {error}"
+    if not isinstance(error, DemixError):
+        told = "".join(traceback.format_exception(error))
+        console.print(told, end="", markup=False, highlight=False)
+        line = f"error: {shown(title)}: {type(error).__name__}: {shown(error)}"
+    console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
 def _outcomes(
     songs: Iterable[Song], run: Callable[[Song], None], jobs: int, stop: threading.Event
-) -> Iterator[tuple[Song, DemixError | None]]:
+) -> Iterator[tuple[Song, Exception | None]]:
     if jobs == 1:  # in this thread, so that a signal reaches the song at once
         for song in songs:
             yield song, _outcome(run, song)
@@ -83,10 +97,10 @@ def _outcomes(
             pool.shutdown(cancel_futures=True)
 
 
-def _outcome(run: Callable[[Song], None], song: Song) -> DemixError | None:
+def _outcome(run: Callable[[Song], None], song: Song) -> Exception | None:
     try:
         run(song)
-    except DemixError as error:
+    except Exception as error:  # nothing is hidden: `run_songs` prints it
         return error
     return None
 

@@ -8,6 +8,7 @@ neither run code nor make a network before its arguments and weights were looked
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,17 @@ side, and more would take memory."""
 
 MAX_SEGMENT = 600
 """Seconds; no network was made for segments of this length."""
+MOST_LAYERS = 100
+LARGEST_NUMBER = 1 << 20
+"""Of the arguments of networks. A few bytes can ask for more layers than a life has seconds."""
+COUNTS = frozenset("depth dconv_depth end_iters lstm_layers t_layers wiener_iters".split())
+"""Arguments that say how often something is done or made."""
+
+RUN_ERRORS = (
+    *(RuntimeError, ValueError, LookupError, TypeError, AttributeError, AssertionError),
+    *(ArithmeticError, MemoryError, NameError),
+)
+"""What a network raises whose arguments are sound one by one and do not go together."""
 
 
 class DemucsName:
@@ -88,7 +100,10 @@ class PackagedNetwork:
         batch_size: Segments that use its device well.
     """
 
-    def __init__(self, network: Any, segment: float | Fraction | None, compute: Compute) -> None:
+    def __init__(
+        self, path: Path, network: Any, segment: float | Fraction | None, compute: Compute
+    ) -> None:
+        self._path = path
         self.network = network
         self._device = torch.device(compute.device)
         self._dtype = compute.dtype
@@ -101,16 +116,39 @@ class PackagedNetwork:
         # HDemucs takes any length as it is, HTDemucs only its own.
         self._valid_length: Callable[[int], int] = getattr(network, "valid_length", int)
 
+    @property
+    def kind(self) -> object:
+        """Give the same for networks of the same sizes."""
+        return type(self.network), sum(tensor.numel() for tensor in self.network.parameters())
+
     def valid_length(self, length: int) -> int:
         """Give how many samples it must see to estimate `length` of them."""
-        return self._valid_length(length)
+        with self._one_line_errors():
+            return self._valid_length(length)
 
     def batch_kind(self, length: int) -> int:
         """Let segments share a batch where it sees equally many samples."""
-        return self._valid_length(length)
+        return self.valid_length(length)
 
     def estimates(self, segments: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Map equally long segments ``[2, n]`` to ``[sources, 2, n]``."""
+        """Map equally long segments ``[2, n]`` to ``[sources, 2, n]``.
+
+        Raises:
+            DemixError: The network failed, for want of memory or because its arguments do not go
+                together.
+        """
+        with self._one_line_errors():
+            estimates = list(self._estimates(segments))
+        yield from estimates
+
+    @contextmanager
+    def _one_line_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except RUN_ERRORS as error:
+            raise DemixError(f"{self._path}: torch could not run it ({_reason(error)})") from error
+
+    def _estimates(self, segments: Sequence[Tensor]) -> Iterator[Tensor]:
         if self._device.type == "cpu":
             yield from side_by_side(lambda segment: self.network(segment[None])[0], segments)
             return
@@ -166,7 +204,7 @@ def load_demucs_package(
     network = network.eval().requires_grad_(False).to(compute.device)
     if torch.device(compute.device).type == "cpu":
         accelerate(network, compute.dtype)
-    return PackagedNetwork(network, segment, compute)
+    return PackagedNetwork(path, network, segment, compute)
 
 
 def _empty_network(
@@ -178,15 +216,19 @@ def _empty_network(
 ) -> Any:
     """Make a network without memory for its weights, of the arguments that a file gives."""
     # The packages carry arguments that later versions of the classes dropped, as demucs does.
-    known = inspect.signature(network_class).parameters
+    signature = inspect.signature(network_class)
     try:
-        arguments = {name: value for name, value in kwargs.items() if name in known}
+        known = {name: value for name, value in kwargs.items() if name in signature.parameters}
+        arguments = signature.bind(*args, **known).arguments
+        for name, value in arguments.items():
+            _require_moderate(name, value)
         with torch.device("meta"):
-            network = network_class(*args, **arguments)
+            network = network_class(**arguments)
         is_sound = 0.1 <= float(network.segment) <= MAX_SEGMENT
-    except (TypeError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
-        reason = str(error).split("\n")[0][:160]
-        raise DemixError(f"{path}: no Demucs network has its arguments ({reason})") from error
+    except RUN_ERRORS as error:
+        raise DemixError(
+            f"{path}: no Demucs network has its arguments ({_reason(error)})"
+        ) from error
     if not is_sound or isinstance(network.segment, str):
         raise DemixError(f"{path}: no Demucs network has segments of {network.segment} s")
     size = sum(parameter.numel() for parameter in network.parameters())
@@ -195,6 +237,27 @@ def _empty_network(
             f"{path}: not the weights of {network_class.__name__}: it has {size} parameters"
         )
     return network
+
+
+def _require_moderate(name: str, value: object) -> None:
+    """Refuse an argument that no network was made with.
+
+    Raises:
+        ValueError: It is a tensor, a number beyond reason, or names that are no list of strings.
+    """
+    most = MOST_LAYERS if name in COUNTS else LARGEST_NUMBER
+    # Segments have a limit of their own.
+    is_beyond = isinstance(value, int | float) and not abs(value) <= most and name != "segment"
+    if isinstance(value, Tensor) or is_beyond:
+        raise ValueError(f"{name} is {str(value)[:40]}")
+    if name == "sources" and not (
+        isinstance(value, list | tuple) and all(isinstance(source, str) for source in value)
+    ):
+        raise ValueError(f"sources are {str(value)[:80]}")
+
+
+def _reason(error: BaseException) -> str:
+    return str(error).split("\n")[0][:160] or type(error).__name__
 
 
 def side_by_side(

@@ -62,7 +62,7 @@ class NumbaNetwork:
         self.path = path
         self.dim_f, self.num_frames = checked.dim_f, checked.num_frames
         self.metadata = checked.metadata
-        weights = read_tfc_tdf(path)
+        weights = read_tfc_tdf(path, self.dim_f)
         levels = len(weights.encoder)
         if self.dim_f % (winograd.BINS << levels) or self.num_frames % (winograd.FRAMES << levels):
             raise UnsupportedError(

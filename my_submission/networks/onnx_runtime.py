@@ -50,7 +50,7 @@ class OnnxNetwork:
         if not path.is_file():
             raise DemixError(f"{path}: no such file")
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what fails is an exception, and not lines beside it
         # An arena would keep the largest pass's activations for good, beside other networks'.
         options.enable_cpu_mem_arena = False
         self.device = torch.device(device)

@@ -62,6 +62,7 @@ class TfcTdf(nn.Module):
         smallest = size.dim_f // size.time_factor
         if (
             size.num_blocks % 2 == 0
+            or min(size.growth, size.bottleneck_factor) < 1
             or size.dim_f % size.time_factor
             or smallest < size.bottleneck_factor
             or size.num_layers < 1
@@ -132,10 +133,13 @@ def size_from_state_dict(state: Mapping[str, Tensor], norm_groups: int | None = 
     block = "encoding_blocks.0" if levels else "bottleneck_block"
     layer = re.compile(re.escape(block) + r"\.tfc\.H\.\d+\.0\.weight")
     try:
-        hidden, dim_f = state[f"{block}.tdf.0.weight"].shape
-        growth = state["first_conv.0.weight"].shape[0]
+        squeeze, first = state[f"{block}.tdf.0.weight"], state["first_conv.0.weight"]
     except KeyError as error:
         raise DemixError(f"checkpoint is not a TFC-TDF network's: {error} is missing") from error
+    if squeeze.ndim != 2 or first.ndim != 4 or 0 in squeeze.shape:
+        shapes = f"{list(squeeze.shape)} and {list(first.shape)}"
+        raise DemixError(f"checkpoint is not a TFC-TDF network's: its weights are {shapes}")
+    hidden, dim_f = squeeze.shape
     has_batch_norm = "first_conv.1.running_mean" in state
     if not has_batch_norm and norm_groups is None:
         raise DemixError("checkpoint has no BatchNorm statistics: say its number of norm groups")
@@ -143,7 +147,7 @@ def size_from_state_dict(state: Mapping[str, Tensor], norm_groups: int | None = 
         dim_f=dim_f,
         num_blocks=2 * levels + 1,
         num_layers=sum(1 for name in state if layer.fullmatch(name)),
-        growth=growth,
+        growth=len(first),
         bottleneck_factor=dim_f // hidden,
         norm_groups=None if has_batch_norm else norm_groups,
     )

@@ -5,7 +5,7 @@ through it, checks every connection, and gives the weights with every BatchNorm 
 that is anything else is an `UnsupportedError`, and left to the backends that run any graph.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import NodeProto, numpy_helper
+from onnx.checker import ValidationError
 
 from my_submission.errors import DemixError
 from my_submission.stems import Audio
@@ -78,23 +79,30 @@ class TfcTdfWeights:
     last: Convolution
 
 
-def read_tfc_tdf(path: Path) -> TfcTdfWeights:
+def read_tfc_tdf(path: Path, dim_f: int) -> TfcTdfWeights:
     """Read a network's weights.
 
     Args:
-        path: An ONNX file that onnxruntime took for a TFC-TDF network.
+        path: An ONNX file that onnxruntime took for a TFC-TDF network. It loads some whose weights
+            do not fit each other, and finds that out when it runs them; what runs them here does
+            not look, so it is found out now.
+        dim_f: Bins of the spectrograms that it maps.
 
     Raises:
         UnsupportedError: Its graph is not the published one, of convolutions, BatchNorms, ReLUs and
-            linear layers.
+            linear layers, or its weights do not fit each other.
     """
     try:
         model = onnx.load(path)
         walk = _Walk(path, model.graph)
-        return _network(walk)
-    except (ValueError, IndexError, KeyError, OSError) as error:
+        weights = _network(walk)
+        for name, found, wanted in _shapes(weights, dim_f):
+            if found != wanted or 0 in wanted:
+                raise UnsupportedError(f"{path}: {name} has shape {found}, expected {wanted}")
+    except (ValueError, LookupError, TypeError, OSError, ValidationError) as error:
         reason = str(error).split("\n")[0][:160]
         raise UnsupportedError(f"{path}: cannot be read as a TFC-TDF network ({reason})") from error
+    return weights
 
 
 @dataclass
@@ -216,3 +224,43 @@ def _transpose(walk: _Walk) -> None:
     axes = attributes(walk.take("Transpose")).get("perm")
     if axes != [0, 1, 3, 2]:
         raise UnsupportedError(f"{walk.path}: swaps the axes {axes}")
+
+
+_Shape = tuple[int, ...]
+
+
+def _shapes(weights: TfcTdfWeights, dim_f: int) -> Iterator[tuple[str, _Shape, _Shape]]:
+    """Name every array of a network, with the shape that it has and the one that it must have."""
+    widths = [len(weights.first.bias), *(len(down.bias) for _, down in weights.encoder)]
+    yield from _convolution_shapes("the first layer", weights.first, (widths[0], 4, 1, 1))
+    blocks = [block for block, _ in weights.encoder] + [weights.middle]
+    for level, block in enumerate(blocks):
+        yield from _block_shapes(f"block {level}", block, widths[level], dim_f >> level)
+    for level, (_, down) in enumerate(weights.encoder):
+        shape = (widths[level + 1], widths[level], 2, 2)
+        yield from _convolution_shapes(f"the way down from {level}", down, shape)
+    for level, (up, block) in zip(reversed(range(len(blocks) - 1)), weights.decoder, strict=True):
+        shape = (widths[level + 1], widths[level], 2, 2)
+        yield f"the way up to {level}", up.weight.shape, shape
+        yield f"the bias up to {level}", up.bias.shape, shape[1:2]
+        yield from _block_shapes(f"upper block {level}", block, widths[level], dim_f >> level)
+    yield from _convolution_shapes("the last layer", weights.last, (4, widths[0], 1, 1))
+
+
+def _convolution_shapes(
+    name: str, layer: Convolution, shape: _Shape
+) -> Iterator[tuple[str, _Shape, _Shape]]:
+    yield name, layer.weight.shape, shape
+    yield f"the bias of {name}", layer.bias.shape, shape[:1]
+
+
+def _block_shapes(
+    name: str, block: Block, width: int, bins: int
+) -> Iterator[tuple[str, _Shape, _Shape]]:
+    for convolution in block.convolutions:
+        yield from _convolution_shapes(name, convolution, (width, width, 3, 3))
+    hidden = len(block.squeeze.weight)
+    for layer, shape in ((block.squeeze, (hidden, bins)), (block.expand, (bins, hidden))):
+        yield f"a linear layer of {name}", layer.weight.shape, shape
+        yield f"a scale of {name}", layer.scale.shape, (width,)
+        yield f"a shift of {name}", layer.shift.shape, (width,)

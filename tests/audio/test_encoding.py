@@ -1,6 +1,7 @@
 """Encoders that fail late, and closing that cannot be broken."""
 
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import soundfile
 
 from my_submission.audio.closing import close_sound_file
-from my_submission.audio.encoding import Encoder, OutputFormat, quantised
+from my_submission.audio.encoding import Encoder, OutputFormat, Subtype, quantised
 from my_submission.audio.output import StemWriter
 from my_submission.errors import DemixError
 from my_submission.stems import Audio
@@ -98,3 +99,19 @@ def test_files_are_closed_where_no_signal_interrupts() -> None:
 def test_what_closing_raises_arrives() -> None:
     with pytest.raises(soundfile.LibsndfileError):
         close_sound_file(StubFile(soundfile.LibsndfileError(2)))
+
+
+@pytest.mark.parametrize("subtype", ["int16", "float32"])
+def test_equal_sound_makes_equal_files_at_any_time(
+    tmp_path: Path, rng: np.random.Generator, subtype: Subtype
+) -> None:
+    sound = int16_noise(rng, 1_000)
+    contents = set()
+    for index in range(2):
+        path = tmp_path / f"{index}.wav"
+        with StemWriter({"a": path}, 1_000, OutputFormat("wav", subtype), say=pytest.fail) as out:
+            out.write({"a": sound})
+        contents.add(path.read_bytes())
+        np.testing.assert_array_equal(soundfile.read(path, dtype="float32")[0].T, sound)
+        time.sleep(1.01)  # the time in a file is in whole seconds
+    assert len(contents) == 1

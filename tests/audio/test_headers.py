@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import struct
+import time
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,17 @@ def test_a_header_is_read_from_a_pipe_too() -> None:
     with os.fdopen(read_end, "rb") as pipe:
         assert read_wav_header(pipe) == WavHeader(2, 44_100, 0, 40)
         assert len(pipe.read()) == 40
+
+
+@pytest.mark.parametrize("start", [b"RIFF\0\1\0\0WAVE", b"FORM\0\1\0\0AIFF"])
+def test_zeros_behind_a_header_are_not_read_as_millions_of_chunks(
+    tmp_path: Path, start: bytes
+) -> None:
+    (tmp_path / "song.wav").write_bytes(start + bytes(200_000_000))
+    began = time.monotonic()
+    with pytest.raises(DemixError, match="truncated: its header leads to no sound"):
+        decoded(tmp_path / "song.wav")
+    assert time.monotonic() - began < 5
 
 
 def test_other_riff_files_are_no_wav() -> None:

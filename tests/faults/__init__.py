@@ -1,0 +1,1 @@
+"""What a user finds after the worst: killed runs, full disks, songs that cannot be read."""
