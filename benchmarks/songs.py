@@ -43,8 +43,17 @@ def music(num_samples: int) -> Audio:
 @cache
 def mixtures() -> list[Audio]:
     """Read the demo songs, ``[2, samples]`` each."""
+    mixed: list[Audio] = [stems.sum(axis=0) for stems in demo_stems().values()]
+    return mixed
+
+
+@cache
+def demo_stems() -> dict[str, Audio]:
+    """Read the stems of the demo songs, ``[4, 2, samples]`` each, by the song's name."""
     songs = [folder for folder in sorted(DEMO_SONGS.iterdir()) if folder.is_dir()]
-    return [
-        np.sum([soundfile.read(song / f"{stem}.flac", dtype="float32")[0].T for stem in STEMS], 0)
+    return {
+        song.name: np.stack(
+            [soundfile.read(song / f"{stem}.flac", dtype="float32")[0].T for stem in STEMS]
+        )
         for song in songs
-    ]
+    }

@@ -43,6 +43,13 @@ class Compute:
         """Whether a GPU may round to TF32 what it multiplies in float32."""
         return self.precision == "fast" and self.device != "cpu"
 
+    @property
+    def could_be_faster(self) -> bool:
+        """Whether the device is fast in low precision and is not used so."""
+        return self.dtype is torch.float32 and (
+            measured_speed(self.device).fast_dtype is not torch.float32
+        )
+
     def note(self, file: str, backend: str, dtype: torch.dtype | str | None = None) -> None:
         """Remember what runs a file, for whoever wants to know.
 

@@ -7,12 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from my_submission.audio import ArraySignal, Signal, open_song
-from my_submission.audio.output import OutputFormat, StemWriter
+from my_submission.audio.output import FLOAT_WAV, OutputFormat, StemWriter
 from my_submission.audio.resampling import resampled
 from my_submission.compute import BackendChoice, PrecisionChoice, resolve_compute
 from my_submission.devices import unused_gpu
 from my_submission.errors import DemixError
+from my_submission.parts import Parts
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
+from my_submission.streams import named_output
 from my_submission.systems import find_system
 from my_submission.weights import load_manifest, refuse_foreign, system_folder
 
@@ -20,9 +22,6 @@ Progress = Callable[[int, int], None]
 """Called with the samples done and the samples in all."""
 Say = Callable[[str], None]
 """Called with a line that the user should read."""
-
-FLOAT_WAV = OutputFormat(container="wav", subtype="float32", clip_mode="none")
-"""Untouched samples: nothing is rounded, and nothing can clip."""
 
 
 def silent(_line: str) -> None:
@@ -166,16 +165,32 @@ class Separator:
                 for mixture, stems in self._blocks(song.signal, progress):
                     writer.write({name: named_output(name, stems, mixture) for name in paths})
 
-    def _blocks(
-        self, signal: Signal, progress: Progress | None
-    ) -> Iterator[tuple[Audio, dict[str, Audio]]]:
+    @property
+    def parts(self) -> Parts:
+        """The system's parts, which a time budget runs apart."""
+        return self._system.parts
+
+    def checked(self, stream: Iterator[Audio]) -> Iterator[Audio]:
+        """Pass a stream of the system's estimates on, as long as every sample is a number.
+
+        Raises:
+            DemixError: One is not.
+        """
         done = 0
-        for block in self._system.separate(signal):
+        for block in stream:
             if not np.isfinite(block).all():
                 raise DemixError(
                     f"{self.name} gave NaN or infinity at {done / SAMPLE_RATE:.1f} s: its weights "
                     "are damaged, or the song is far beyond full scale"
                 )
+            yield block
+            done += block.shape[-1]
+
+    def _blocks(
+        self, signal: Signal, progress: Progress | None
+    ) -> Iterator[tuple[Audio, dict[str, Audio]]]:
+        done = 0
+        for block in self.checked(self._system.separate(signal)):
             mixture = signal.read(done, done + block.shape[-1])
             yield mixture, dict(zip(STEMS, block, strict=True))
             done += block.shape[-1]
@@ -185,15 +200,3 @@ class Separator:
     def _collect(self, signal: Signal, progress: Progress | None) -> dict[str, Audio]:
         blocks = [stems for _, stems in self._blocks(signal, progress)]
         return {stem: np.concatenate([block[stem] for block in blocks], axis=1) for stem in STEMS}
-
-
-def named_output(name: str, stems: Mapping[str, Audio], mixture: Audio) -> Audio:
-    """Give the stem called `name`, or for ``no_STEM`` the mixture less that stem.
-
-    Raises:
-        DemixError: There is no such stem.
-    """
-    stem = name.removeprefix("no_")
-    if stem not in stems:
-        raise DemixError(f"stem {stem!r} is unknown: there are {', '.join(STEMS)}")
-    return stems[name] if name in stems else mixture - stems[stem]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
+from my_submission.errors import DemixError
 from my_submission.stems import STEMS, Audio, Stem
 
 
@@ -48,3 +49,15 @@ def blended(
     weights = np.array([share[stem] for stem in STEMS], np.float32)[:, None, None]
     for a, b in aligned([first, second]):
         yield weights * a + (1 - weights) * b
+
+
+def named_output(name: str, stems: Mapping[str, Audio], mixture: Audio) -> Audio:
+    """Give the stem called `name`, or for ``no_STEM`` the mixture less that stem.
+
+    Raises:
+        DemixError: There is no such stem.
+    """
+    stem = name.removeprefix("no_")
+    if stem not in stems:
+        raise DemixError(f"stem {stem!r} is unknown: there are {', '.join(STEMS)}")
+    return stems[name] if name in stems else mixture - stems[stem]

@@ -133,12 +133,22 @@ def test_one_bad_song_does_not_take_the_others_down(
 def test_skip_existing_leaves_finished_songs_alone(run: Run, song: Path) -> None:
     assert run("separate", song) == 0
     bass = Path("separated/starter/song/bass.wav")
-    bass.write_bytes(b"kept")
+    soundfile.write(bass, np.zeros((22_050, 2)), SAMPLE_RATE)
+    kept = bass.read_bytes()
     assert run("separate", song, "--skip-existing") == 0
-    assert bass.read_bytes() == b"kept"
+    assert bass.read_bytes() == kept
     Path("separated/starter/song/vocals.wav").unlink()
     assert run("separate", song, "--skip-existing") == 0
-    assert bass.read_bytes() != b"kept"
+    assert bass.read_bytes() != kept
+
+
+def test_skip_existing_does_a_cut_stem_again(run: Run, song: Path) -> None:
+    assert run("separate", song) == 0
+    bass = Path("separated/starter/song/bass.wav")
+    whole = bass.read_bytes()
+    bass.write_bytes(whole[:-1000])
+    assert run("separate", song, "--skip-existing") == 0
+    assert bass.read_bytes() == whole
 
 
 @pytest.mark.parametrize(

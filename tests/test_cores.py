@@ -5,8 +5,9 @@ import threading
 import time
 
 import pytest
+import torch
 
-from my_submission.networks.cores import on_all_cores
+from my_submission.networks.cores import on_all_cores, workers
 
 
 class StoppedError(Exception):
@@ -59,3 +60,17 @@ def test_after_an_alarm_nothing_goes_on() -> None:
     number = len(begun)
     time.sleep(0.1)
     assert len(begun) == number < 1000
+
+
+def test_torch_keeps_to_a_thread_s_share_of_the_cores() -> None:
+    usual = torch.get_num_threads()
+
+    def number_after_work() -> int:
+        torch.ones(1 << 20).exp()  # in parallel where it may
+        return torch.get_num_threads()
+
+    for threads_each in (1, 2):
+        pool = workers(3, threads_each)
+        found = [pool.submit(number_after_work) for _ in range(30)]
+        assert {future.result() for future in found} == {threads_each}
+    assert torch.get_num_threads() == usual

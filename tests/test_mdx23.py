@@ -14,6 +14,7 @@ import soundfile
 from evaluator.sound import STEMS
 from my_submission import DemixError, predictor, user_config
 from my_submission.aicrowd_wrapper import AIcrowdWrapper
+from my_submission.budget.messages import Task
 from my_submission.stems import SAMPLE_RATE
 from my_submission.systems import SYSTEMS
 from tests.scaling_separator import SEPARATOR, ScalingSeparator
@@ -289,11 +290,14 @@ def test_the_environment_names_the_system_for_both_protocols(
     class Recorder:
         device = "cpu"
 
-        def __init__(self, name: str, **_options: object) -> None:
-            loaded.append(name)
+        def __init__(self, name: str | Task, **_options: object) -> None:
+            loaded.append(name.system if isinstance(name, Task) else name)
+
+        def set_up(self) -> None:
+            pass
 
     monkeypatch.setattr(SEPARATOR, Recorder)
-    monkeypatch.setattr(predictor, "Separator", Recorder)
+    monkeypatch.setattr(predictor, "TimedSeparator", Recorder)
     for set_up in set_ups:
         set_up()
     assert loaded == [system, system]

@@ -1,7 +1,9 @@
 """The submission under our own copy of the grader's protocol."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,11 @@ import soundfile
 
 from evaluator.music_demixing import MusicDemixingPredictor
 from my_submission import DemixError, Separator, predictor, user_config
+from my_submission.budget import timed_separator
+from my_submission.budget.messages import Task
+from my_submission.budget.worker_process import WorkerProcess
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
+from tests.budget.workers import worker
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,6 +31,7 @@ def data(tmp_path: Path, noise: Audio, monkeypatch: pytest.MonkeyPatch, models: 
     monkeypatch.setenv("TEST_DATASET_PATH", str(tmp_path / "data"))
     monkeypatch.setenv("RESULTS_DATASET_PATH", str(tmp_path / "results"))
     monkeypatch.setenv("AICROWD_IS_GRADING", "true")
+    monkeypatch.delenv(predictor.LIMIT, raising=False)
     return folder
 
 
@@ -36,6 +43,9 @@ def test_a_run_writes_the_stems_that_the_separator_gives(data: Path, tmp_path: P
         samples, rate = soundfile.read(path, dtype="float32")
         assert rate == SAMPLE_RATE
         np.testing.assert_array_equal(samples.T, stems[stem])
+    record = json.loads((tmp_path / "results" / data.name / "mixture.budget.json").read_text())
+    assert (record["system"], record["step"], record["degraded"]) == ("starter", "full", [])
+    assert record["limit_seconds"] == 240
 
 
 def test_networks_are_loaded_once_and_in_set_up(
@@ -46,18 +56,66 @@ def test_networks_are_loaded_once_and_in_set_up(
     (data.parent / "mixture.wav").rename(data.parent / "Song 2" / "mixture.wav")
     loaded = []
 
-    class Counting(Separator):
-        def __init__(self, system: str, **_options: object) -> None:
-            loaded.append(system)
-            super().__init__(system)
+    class Counting(WorkerProcess):
+        def __init__(self, task: Task, say: Callable[[str], None]) -> None:
+            loaded.append(task)
+            super().__init__(task, say)
 
-    monkeypatch.setattr(predictor, "Separator", Counting)
+    monkeypatch.setattr(timed_separator, "WorkerProcess", Counting)
     submission = predictor.DemixPredictor()
     assert loaded == []
     submission.prediction_setup()
-    assert loaded == ["starter"]
+    assert loaded == [Task("starter")]
     submission.run()
-    assert loaded == ["starter", "starter"]  # the run's own set-up, and nothing per song
+    assert loaded == 2 * [Task("starter")]  # the run's own set-up, and nothing per song
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [(None, 240.0), ("", 240.0), ("17", 17.0), ("0.5", 0.5)]
+)
+def test_the_environment_names_the_limit(
+    monkeypatch: pytest.MonkeyPatch, value: str | None, seconds: float
+) -> None:
+    monkeypatch.delenv(predictor.LIMIT, raising=False)
+    if value is not None:
+        monkeypatch.setenv(predictor.LIMIT, value)
+    assert predictor.song_limit() == seconds
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "four minutes", "inf", "nan"])
+def test_a_limit_that_is_none_is_one_line_in_set_up(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    submission = predictor.DemixPredictor()
+    monkeypatch.setenv(predictor.LIMIT, value)
+    line = f"INFERENCE_PER_MUSIC_TIMEOUT_SECONDS is '{value}': give seconds above zero"
+    with pytest.raises(DemixError, match=f"^{line}$"):
+        submission.prediction_setup()
+
+
+def test_the_limit_is_kept_and_what_was_done_is_told(
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(predictor.LIMIT, "1")
+    submission = predictor.DemixPredictor()
+    submission.prediction_setup()
+    worker().suspend()  # no pass ends in time
+    paths = [tmp_path / "results" / f"{stem}.wav" for stem in STEMS]
+    submission.prediction(str(data / "mixture.wav"), *map(str, paths))
+    record = json.loads((tmp_path / "results" / "mixture.budget.json").read_text())
+    assert (record["step"], record["limit_seconds"]) == ("split", 1.0)
+    assert 0 < record["used_seconds"] < 1
+    assert f"mixture.wav: step 6 of 6, split: planned {record['planned_seconds']:.1f} s, used " in (
+        capsys.readouterr().out
+    )
+    stems = [soundfile.read(path, dtype="float32")[0] for path in paths]
+    mixture, _ = soundfile.read(data / "mixture.wav", dtype="float32")
+    np.testing.assert_allclose(sum(stems), mixture, atol=1e-5)
+    assert submission._separator is not None
+    submission._separator.close()
 
 
 def test_the_environment_names_the_system(monkeypatch: pytest.MonkeyPatch) -> None:

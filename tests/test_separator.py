@@ -12,8 +12,9 @@ from my_submission import DemixError, Separator
 from my_submission.audio import Signal
 from my_submission.audio.output import OutputFormat
 from my_submission.networks.demucs_v2 import DemucsV2
-from my_submission.separator import named_output
+from my_submission.parts import Parts
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
+from my_submission.streams import named_output
 from tests.conftest import GAINS, write_mixer, write_scaling_network
 from tests.golden_data import golden
 
@@ -138,6 +139,8 @@ def test_a_network_that_gives_nan_leaves_nothing(models: Path, song: Path, tmp_p
     separator = Separator("starter", models=models, device="cpu")
 
     class Broken:
+        parts = Parts()
+
         def separate(self, mixture: Signal) -> Iterator[Audio]:
             yield np.full((4, 2, mixture.num_samples), np.nan, np.float32)
 

@@ -60,10 +60,13 @@ def test_training_takes_little_of_the_submission_and_gives_nothing() -> None:
 LAYERS = [
     ["errors", "stems", "display"],
     ["audio", "stft", "weights", "compute", "devices", "measuring", "endings", "download", "fetch"],
+    ["costs"],
     ["cascade", "chunking", "streams", "networks"],
+    ["parts"],
     ["separators"],
     ["systems"],
     ["separator"],
+    ["budget"],
     ["music_separation_model"],
     ["user_config"],
     ["predictor", "aicrowd_wrapper", "cli", "__init__", "__main__"],

@@ -9,6 +9,7 @@ import typer
 from my_submission.cli import weights
 from my_submission.cli.info import info
 from my_submission.cli.separate import separate
+from my_submission.cli.timing import timing
 from my_submission.endings import one_line_errors
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command()(separate)
 app.add_typer(weights.app, name="weights")
 app.command()(info)
+app.command()(timing)
 
 
 def _print_version(wanted: bool) -> None:

@@ -37,5 +37,7 @@ BackendOption = Annotated[
 ]
 OutOption = Annotated[Path, typer.Option("-o", "--out", help="Folder for the stems.")]
 SkipExistingOption = Annotated[
-    bool, typer.Option("--skip-existing", help="Leave songs alone whose stems are all there.")
+    bool,
+    typer.Option("--skip-existing", help="Leave songs alone whose stems are all there and whole."),
 ]
+JobsOption = Annotated[int, typer.Option("-j", "--jobs", min=1, help="Songs at a time.")]

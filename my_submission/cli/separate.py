@@ -1,5 +1,8 @@
 """`demix separate`: songs in, stems out."""
 
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +19,7 @@ from my_submission.cli.options import (
     PrecisionOption,
     SkipExistingOption,
 )
+from my_submission.cli.resuming import is_separated
 from my_submission.display import shown
 from my_submission.stems import STEMS, Stem
 
@@ -64,6 +68,15 @@ def separate(
         str,
         typer.Option(help="Path of a stem below OUT/SYSTEM; {trackext} is the song's suffix."),
     ] = "{track}/{stem}.{ext}",
+    deadline: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.1,
+            help="Seconds for each song: what there is no time for is left out, the least "
+            "important first; SONG.budget.json beside the stems tells of it.",
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Songs at a time.")] = 1,
     skip_existing: SkipExistingOption = False,
     _list_systems: Annotated[
@@ -82,6 +95,8 @@ def separate(
         raise typer.BadParameter("--float32 is for WAV files, without --int24, --flac or --mp3")
     if int24 and mp3:
         raise typer.BadParameter("--int24 is for WAV and FLAC files")
+    if deadline is not None and jobs > 1:
+        raise typer.BadParameter("--deadline is for one song at a time, without --jobs")
     container: Literal["wav", "flac", "mp3"] = "flac" if flac else "mp3" if mp3 else "wav"
     subtype: Literal["int16", "int24", "float32"] = (
         "float32" if float32 else "int24" if int24 else "int16"
@@ -98,7 +113,7 @@ def separate(
     waiting = [
         (song, paths)
         for song, paths in outputs
-        if not (skip_existing and all(path.is_file() for path in paths.values()))
+        if not (skip_existing and is_separated(paths.values()))
     ]
     if len(waiting) < len(outputs):
         console.print(f"{len(outputs) - len(waiting)} song(s) already separated, skipped")
@@ -108,26 +123,37 @@ def separate(
     def say(line: str) -> None:
         console.print(line, markup=False, highlight=False)
 
-    from my_submission.separator import Separator
+    with ExitStack() as stack:
+        to_files: Callable[..., object]
+        if deadline is None:
+            from my_submission.separator import Separator
 
-    separator = Separator(
-        name, models=models, device=device, precision=precision, backend=backend, say=say
-    )
+            to_files = Separator(
+                name, models=models, device=device, precision=precision, backend=backend, say=say
+            ).separate_to_files
+        else:
+            from my_submission.budget.messages import Task
+            from my_submission.budget.timed_separator import TimedSeparator
 
-    def separate_song(job: tuple[SongFile, dict[str, Path]], report: batch.Report) -> None:
-        song, paths = job
-        separator.separate_to_files(
-            song.path,
-            paths,
-            fmt=fmt,
-            source_rate=sample_rate == "source",
-            progress=report,
-            say=say,
+            task = Task(name, models, device, precision, backend)
+            timed = stack.enter_context(TimedSeparator(task, say=say))
+            timed.set_up()
+            to_files = partial(timed.separate_to_files, seconds=deadline)
+
+        def separate_song(job: tuple[SongFile, dict[str, Path]], report: batch.Report) -> None:
+            song, paths = job
+            to_files(
+                song.path,
+                paths,
+                fmt=fmt,
+                source_rate=sample_rate == "source",
+                progress=report,
+                say=say,
+            )
+
+        failed = batch.run_songs(
+            waiting, separate_song, jobs=jobs, console=console, title=lambda job: str(job[0].track)
         )
-
-    failed = batch.run_songs(
-        waiting, separate_song, jobs=jobs, console=console, title=lambda job: str(job[0].track)
-    )
     if len(failed) < len(waiting):
         say(f"{len(waiting) - len(failed)} song(s) separated into {shown(out / name)}")
     if failed:

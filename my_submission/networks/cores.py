@@ -54,6 +54,9 @@ def _workers(count: int, threads_each: int) -> ThreadPoolExecutor:
     usual = torch.get_num_threads()
 
     def start() -> None:
+        # Torch gives a thread the usual number when it first works there, or is asked for it: later
+        # it would undo this, and products by two threads differ in their last digits.
+        torch.get_num_threads()
         # A thread's own number, and that of threads to come: for those it is set back below.
         torch.set_num_threads(threads_each)
         ready.wait()

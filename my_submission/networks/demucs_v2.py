@@ -86,6 +86,7 @@ class DemucsV2(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        self.kind = ("Demucs v2", channels)
         encoder: list[nn.Module] = []
         decoder: list[nn.Module] = []
         in_channels, out_channels = 2, 2 * NUM_STEMS
@@ -299,7 +300,7 @@ def load_demucs_v2(path: Path, compute: Compute | None = None) -> DemucsV2:
     """
     state = load_state_dict(path)
     first = state.get("encoder.0.0.weight")
-    if first is None:
+    if first is None or first.ndim != 3 or not len(first):
         raise DemixError(f"{path}: not a Demucs v2 checkpoint: it has no encoder.0.0.weight")
     with torch.device("meta"):  # no memory and no random numbers for weights about to be replaced
         network = DemucsV2(channels=len(first))

@@ -10,8 +10,15 @@ import torch
 
 from my_submission.audio import Signal
 from my_submission.chunking import weighted_segments
+from my_submission.costs import PassCost, ignore, seconds_of
 from my_submission.networks.demucs_v2 import center_trim
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
+
+PROBE = 5 * SAMPLE_RATE
+"""Samples that a network is measured with, where a shorter pass costs less."""
+
+PROBED_TOGETHER = 4
+"""Passes that are measured together, where the network takes so many."""
 
 STATISTICS_BLOCK = 1 << 18
 """Samples read at once where the whole song is summed up."""
@@ -95,6 +102,11 @@ class DemucsNetwork(Protocol):
     batch_size: int
     """Segments that it is best given at once."""
 
+    @property
+    def kind(self) -> object:
+        """Give the same for networks of the same sizes."""
+        ...
+
     def valid_length(self, length: int) -> int:
         """Give how many samples it must see to estimate `length` of them."""
         ...
@@ -132,7 +144,40 @@ class DemucsSeparator:
     ) -> None:
         self._network = network
         self._segment = int(SAMPLE_RATE * segment)
-        self._stride = int((1 - overlap) * self._segment)
+        self._overlap = overlap
+        self.max_overlap = 1.0
+        self.passed: Callable[[Sequence[float]], None] = ignore
+
+    @property
+    def kind(self) -> object:
+        """Give the same for networks that cost the same."""
+        return self._network.kind, self._segment
+
+    def probe(self) -> PassCost:
+        """Measure a pass, and several together; on short segments where they take less."""
+        scales = self._network.valid_length(1) < self._network.valid_length(self._segment) // 2
+        length = min(self._segment, PROBE) if scales else self._segment
+        noise = torch.randn(2, self._network.valid_length(length))
+
+        def seconds_for(count: int) -> float:
+            with torch.inference_mode():
+                seconds = seconds_of(lambda: list(self._network.estimates([noise] * count)))
+            return seconds * self._segment / length
+
+        one, shared = seconds_for(1), 0.0
+        together = min(PROBED_TOGETHER, self._network.batch_size)
+        if together > 1:
+            # A batch takes what its passes share, once, and something for each of them.
+            each = max(0.0, (seconds_for(together) - one) / (together - 1))
+            one, shared = each, max(0.0, one - each)
+        return PassCost(
+            one,
+            self._segment,
+            overlap=self._overlap,
+            scales=scales,
+            at_once=self._network.batch_size,
+            shared=shared,
+        )
 
     def stream(self, mixture: Signal, sources: Sequence[str] = STEMS) -> Iterator[Audio]:
         """Estimate some of a network's sources, as consecutive blocks ``[sources, 2, n]``.
@@ -145,7 +190,7 @@ class DemucsSeparator:
             mixture.num_samples,
             lambda spans: self._estimate(mixture, spans, sources),
             segment=self._segment,
-            stride=self._stride,
+            stride=int((1 - min(self._overlap, self.max_overlap)) * self._segment),
             batch_kind=self._network.batch_kind,
             batch_size=self._network.batch_size,
         )
@@ -159,6 +204,7 @@ class DemucsSeparator:
         wanted = [self._network.sources.index(source) for source in sources]
         for estimate, span in zip(estimates, spans, strict=True):
             yield center_trim(estimate[wanted], len(span)).numpy()
+        self.passed([len(span) / self._segment for span in spans])
 
     def _read(self, mixture: Signal, span: range) -> Audio:
         # What a network sees beyond its segment comes from the song around, half of it from

@@ -1,17 +1,19 @@
 """The TFC-TDF separator: one stem by a network on complex spectrograms."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from my_submission.audio import Signal
 from my_submission.chunking import in_flight, trimmed_chunks
 from my_submission.compute import Compute
+from my_submission.costs import PassCost, ignore, seconds_of
 from my_submission.errors import DemixError
 from my_submission.networks.gpu import gpu, run_on
 from my_submission.networks.onnx_runtime import OnnxNetwork
@@ -88,6 +90,25 @@ class TfcTdfSeparator:
         self.config = config
         self._device = getattr(self.network, "device", torch.device("cpu"))
         self._stft = Stft(config.n_fft, config.dim_f)
+        self.passed: Callable[[Sequence[float]], None] = ignore
+        self.max_overlap = 1.0
+
+    @property
+    def kind(self) -> object:
+        """Give the same for networks that cost the same."""
+        size = self.network.path.stat().st_size
+        # Values apart, files of one size hold one network; names in them differ by a few bytes.
+        return type(self.network), self.config.dim_f, self.config.num_frames, size >> 12
+
+    def probe(self) -> PassCost:
+        """Measure a pass."""
+        chunks = np.random.default_rng(0).uniform(-1, 1, (self.batch_size, 2, self.config.chunk))
+        seconds = seconds_of(lambda: self.estimate(chunks.astype(np.float32)))
+        return PassCost(
+            seconds / self.batch_size,
+            self.config.chunk - 2 * self.config.trim,
+            at_once=self.batch_size,
+        )
 
     @functools.cached_property
     def batch_size(self) -> int:
@@ -117,9 +138,13 @@ class TfcTdfSeparator:
 
     def _estimates(self, batches: Iterator[Audio]) -> Iterator[Audio]:
         if self._device.type == "cpu":
-            return map(self.estimate, batches)
-        device = gpu(self._device)
-        return in_flight(batches, lambda chunks: device.start(chunks, self._on_device))
+            estimates: Iterator[Audio] = map(self.estimate, batches)
+        else:
+            device = gpu(self._device)
+            estimates = in_flight(batches, lambda chunks: device.start(chunks, self._on_device))
+        for batch in estimates:
+            self.passed([1.0] * len(batch))
+            yield batch
 
     def _on_device(self, chunks: Tensor) -> Tensor:
         """Do what lies between sound and sound where the network is, so that only sound travels."""

@@ -7,6 +7,7 @@ from typing import Protocol
 from my_submission.audio import Signal
 from my_submission.compute import Compute
 from my_submission.errors import DemixError
+from my_submission.parts import Parts
 from my_submission.stems import Audio
 from my_submission.systems.demucs_bags import BAGS
 from my_submission.systems.leaderboard_a import LeaderboardA
@@ -17,6 +18,11 @@ from my_submission.systems.starter import Starter
 
 class System(Protocol):
     """What every system offers once its networks are loaded."""
+
+    @property
+    def parts(self) -> Parts:
+        """Give its estimates one by one."""
+        ...
 
     def separate(self, mixture: Signal) -> Iterator[Audio]:
         """Separate a song into consecutive blocks ``[4, 2, n]`` in the order of `STEMS`."""

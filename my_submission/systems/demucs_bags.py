@@ -19,6 +19,7 @@ from my_submission.audio import Signal
 from my_submission.compute import Compute
 from my_submission.errors import DemixError
 from my_submission.networks.demucs_package import load_demucs_package
+from my_submission.parts import Part, Parts
 from my_submission.separators.demucs import DemucsSeparator, mono, statistics
 from my_submission.stems import STEMS, Audio, Stem
 from my_submission.streams import aligned
@@ -136,6 +137,11 @@ class LoadedBag:
             DemucsSeparator(network, segment=network.segment, overlap=OVERLAP)
             for network in networks
         ]
+
+    @property
+    def parts(self) -> Parts:
+        """The only estimate, as a time budget runs it."""
+        return Parts(demucs=Part(self.separate, self._separators))
 
     def separate(self, mixture: Signal) -> Iterator[Audio]:
         """Separate a song into consecutive blocks ``[4, 2, n]``."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from my_submission.audio import Signal
 from my_submission.compute import Compute
 from my_submission.networks.demucs_v2 import load_demucs_v2
+from my_submission.parts import Part, Parts
 from my_submission.separators.demucs import DemucsSeparator, statistics
 from my_submission.separators.mixer import Mixer
 from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
@@ -50,6 +51,15 @@ class LeaderboardA:
     def separate(self, mixture: Signal) -> Iterator[Audio]:
         """Separate a song into consecutive blocks ``[4, 2, n]``."""
         return blended(self.tfc_tdf(mixture), self.demucs(mixture), TFC_TDF_SHARE)
+
+    @property
+    def parts(self) -> Parts:
+        """The two estimates, which a time budget runs apart."""
+        return Parts(
+            Part(self.tfc_tdf, self._networks, dict(zip(STEMS, self._networks, strict=True))),
+            Part(self.demucs, [self._demucs]),
+            TFC_TDF_SHARE,
+        )
 
     def tfc_tdf(self, mixture: Signal) -> Iterator[Audio]:
         """Estimate by the TFC-TDF networks and the Mixer."""

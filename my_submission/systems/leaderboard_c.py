@@ -17,6 +17,7 @@ from my_submission.audio import Signal
 from my_submission.cascade import Shelf, Sound
 from my_submission.compute import Compute
 from my_submission.networks.demucs_package import load_demucs_package
+from my_submission.parts import Part, Parts
 from my_submission.separators.demucs import DemucsSeparator, mono, statistics
 from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
 from my_submission.stems import Audio, Stem
@@ -62,6 +63,20 @@ class LeaderboardC:
             tfc_tdf, demucs = self.tfc_tdf(mixture, shelf), self._demucs.cascade(mixture, shelf)
             yield from blended(tfc_tdf, demucs, TFC_TDF_SHARE)
 
+    @property
+    def parts(self) -> Parts:
+        """The two estimates, which a time budget runs apart."""
+        networks = [self._vocals, self._bass, self._drums, self._other]
+        return Parts(
+            Part(self._tfc_tdf_alone, networks, {"vocals": self._vocals}),
+            self._demucs.parts.demucs,
+            TFC_TDF_SHARE,
+        )
+
+    def _tfc_tdf_alone(self, mixture: Signal) -> Iterator[Audio]:
+        with Shelf(mixture.num_samples, num_sounds=1) as shelf:
+            yield from self.tfc_tdf(mixture, shelf)
+
     def tfc_tdf(self, mixture: Signal, shelf: Shelf) -> Iterator[Audio]:
         """Estimate by the TFC-TDF networks; one sound on the shelf."""
         (vocals,) = shelf.keep(stacked([self._vocals.stream(mixture)]), 1)
@@ -85,6 +100,11 @@ class LeaderboardCDemucs:
         """Separate a song into consecutive blocks ``[4, 2, n]``."""
         with Shelf(mixture.num_samples, num_sounds=10) as shelf:
             yield from self.cascade(mixture, shelf)
+
+    @property
+    def parts(self) -> Parts:
+        """The only estimate, as a time budget runs it."""
+        return Parts(demucs=Part(self.separate, list(self._separators.values())))
 
     def cascade(self, mixture: Signal, shelf: Shelf) -> Iterator[Audio]:
         """Estimate by networks that listen to what others left; ten sounds on the shelf."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from my_submission.audio import Signal
 from my_submission.compute import Compute
+from my_submission.parts import Part, Parts
 from my_submission.separators.mixer import Mixer
 from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
 from my_submission.stems import STEMS, Audio, Stem
@@ -34,6 +35,12 @@ class Starter:
             TfcTdfSeparator(folder / f"{stem}.onnx", TFC_TDF[stem], compute) for stem in STEMS
         ]
         self._mixer = Mixer.load(folder / "mixer.ckpt")
+
+    @property
+    def parts(self) -> Parts:
+        """The only estimate, as a time budget runs it."""
+        alone = dict(zip(STEMS, self._networks, strict=True))
+        return Parts(tfc_tdf=Part(self.separate, self._networks, alone))
 
     def separate(self, mixture: Signal) -> Iterator[Audio]:
         """Separate a song into consecutive blocks ``[4, 2, n]``."""

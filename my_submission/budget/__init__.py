@@ -1,0 +1,1 @@
+"""Separation within a time limit: planned, watched, and never late."""

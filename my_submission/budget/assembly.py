@@ -1,0 +1,132 @@
+"""Puts together what has been estimated: the system's blend where all of it is there."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from my_submission.audio.scratch import BLOCK_FRAMES, read_padded
+from my_submission.budget.coverage import Coverage, Weights
+from my_submission.budget.fixed_split import equal_split, fixed_split
+from my_submission.budget.shared import SharedSound
+from my_submission.stems import STEMS, Audio, Stem
+from my_submission.streams import blended
+
+
+@dataclass
+class Estimates:
+    """What there is of a song.
+
+    Attributes:
+        num_samples: The song's length.
+        tfc_tdf: All stems by TFC-TDF; None where the system has none.
+        demucs: All stems by Demucs; None where the system has none.
+        alone: Single stems by TFC-TDF, where there was no time for all.
+        tfc_tdf_share: TFC-TDF's share of each stem where both are there.
+    """
+
+    num_samples: int
+    tfc_tdf: Coverage | None = None
+    demucs: Coverage | None = None
+    alone: dict[Stem, Coverage] = field(default_factory=dict)
+    tfc_tdf_share: Mapping[Stem, float] | None = None
+
+    @property
+    def base(self) -> Coverage | None:
+        """What everything else is added to, or replaces the split of the mixture."""
+        return self.tfc_tdf or self.demucs
+
+    @property
+    def parts(self) -> list[Coverage]:
+        """The parts that the system blends."""
+        return [part for part in (self.tfc_tdf, self.demucs) if part is not None]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all is there."""
+        return bool(self.parts) and all(part.is_whole for part in self.parts)
+
+    def missing(self, stem: Stem) -> list[range]:
+        """List where a stem has no estimate, and one fits in."""
+        whole = [range(self.num_samples)]
+        gaps = whole if self.base is None else self.base.gaps()
+        return self.alone[stem].gaps(gaps) if stem in self.alone else gaps
+
+    def uncovered(self, stem: Stem) -> list[range]:
+        """List where a stem has no estimate, or not in full."""
+        whole = [range(self.num_samples)]
+        found = whole if self.base is None else self.base.uncovered()
+        return self.alone[stem].uncovered(found) if stem in self.alone else found
+
+    @property
+    def num_missing(self) -> int:
+        """Samples without an estimate, of the stem that lacks most."""
+        return max(sum(len(gap) for gap in self.missing(stem)) for stem in STEMS)
+
+    def close(self) -> None:
+        """Give the disk space back."""
+        for part in (*self.parts, *self.alone.values()):
+            part.close()
+
+
+def assembled(song: SharedSound, estimates: Estimates, *, by_frequency: bool) -> Iterator[Audio]:
+    """Blend a system's parts, as far as they have come.
+
+    Where they are whole, the samples are those that the system itself gives, bit by bit.
+
+    Args:
+        song: Stereo.
+        estimates: What there is.
+        by_frequency: Split what has no estimate by frequency, instead of equally.
+
+    Yields:
+        Consecutive blocks ``[4, 2, n]``.
+    """
+    if estimates.is_whole:
+        first, *second = (part.stream() for part in estimates.parts)
+        if second and estimates.tfc_tdf_share is not None:
+            yield from blended(first, second[0], estimates.tfc_tdf_share)
+        else:
+            yield from first
+        return
+    shares = np.array(
+        [(estimates.tfc_tdf_share or {}).get(stem, 0.0) for stem in STEMS], np.float32
+    ).reshape(-1, 1, 1)
+    has_gaps = any(estimates.uncovered(stem) for stem in STEMS)
+
+    def rest(start: int, stop: int) -> tuple[Audio, Weights]:
+        known, weights = _known(estimates, start, stop)
+        mixture = read_padded(estimates.num_samples, start, stop, song.read)
+        # How far all stems are there fades the mixture out; only what goes beyond it is taken
+        # away, so that nothing is left, and no step, where the estimates become whole.
+        whole = weights.min(axis=0)
+        beyond = 1 - whole / np.maximum(weights, 1e-6)
+        return (1 - whole) * mixture - (beyond[:, None] * known).sum(axis=0), 1 - weights
+
+    for start in range(0, estimates.num_samples, BLOCK_FRAMES):
+        stop = min(start + BLOCK_FRAMES, estimates.num_samples)
+        block, _ = _known(estimates, start, stop)
+        if has_gaps and by_frequency:
+            block += fixed_split(rest, start, stop)
+        elif has_gaps:
+            block += equal_split(*rest(start, stop))
+        if estimates.tfc_tdf is not None and estimates.demucs is not None:
+            by_demucs, weight = estimates.demucs.read(start, stop)
+            # What it replaces is left by the share that it does not have.
+            block = (1 - weight * (1 - shares)) * block + (1 - shares) * by_demucs
+        yield block
+
+
+def _known(estimates: Estimates, start: int, stop: int) -> tuple[Audio, Weights]:
+    """Give what is known of the stems ``[4, 2, n]``, and how far ``[4, n]``."""
+    if estimates.base is None:
+        known = np.zeros((len(STEMS), 2, stop - start), np.float32)
+        weights: Weights = np.zeros((len(STEMS), stop - start), np.float32)
+    else:
+        known, weight = estimates.base.read(start, stop)
+        weights = np.tile(weight, (len(STEMS), 1))
+    for stem, coverage in estimates.alone.items():
+        (sound,), weight = coverage.read(start, stop)
+        known[STEMS.index(stem)] += sound
+        weights[STEMS.index(stem)] += weight
+    return known, np.minimum(weights, 1)

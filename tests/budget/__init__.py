@@ -1,0 +1,1 @@
+"""Tests of separation within a time limit."""

@@ -1,0 +1,270 @@
+"""One song against a clock that the tests turn: what is run, in which order, and never too late."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+import pytest
+
+from my_submission.budget.coverage import FADE, Loudness
+from my_submission.budget.finishing import Finishing
+from my_submission.budget.ladder import Step
+from my_submission.budget.record import Degraded, degraded_stretches
+from my_submission.budget.shared import SharedSound
+from my_submission.budget.song_run import SongRun
+from my_submission.costs import Costs
+from my_submission.stems import SAMPLE_RATE, STEMS
+from tests.budget.fakes import (
+    BOTH,
+    DEMUCS_ONLY,
+    TFC_TDF_ONLY,
+    Clock,
+    FakeRunner,
+    loudness_of,
+    ready_with,
+)
+
+SECONDS = 200
+NEEDED = BOTH.tfc_tdf_seconds(SECONDS * SAMPLE_RATE) + BOTH.demucs_seconds(SECONDS * SAMPLE_RATE)
+MakeRun = Callable[..., SongRun]
+
+
+@pytest.fixture(scope="module")
+def loudness() -> dict[int, Loudness]:
+    """Give the loudness of songs, by their seconds, that swell and are loudest near the end."""
+    swell = {n: np.abs(np.sin(np.arange(n) / 9)) + np.arange(n) / n for n in (1, 47, SECONDS, 430)}
+    return {seconds: loudness_of(levels.tolist()) for seconds, levels in swell.items()}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def make_run(clock: Clock, loudness: dict[int, Loudness]) -> Iterator[MakeRun]:
+    """Give what makes a run that has to end `until` then, of a song of so many seconds."""
+    runs: list[SongRun] = []
+    with SharedSound.create(2) as song:
+
+        def make(
+            until: float,
+            seconds: int = SECONDS,
+            *,
+            writing: float = 0.0,
+            splitting: float = 0.0,
+            pace: float = 1.0,
+            progress: Callable[[int, int], None] | None = None,
+        ) -> SongRun:
+            run = SongRun(
+                song,
+                seconds * SAMPLE_RATE,
+                loudness[seconds],
+                deadline=until,
+                finishing=Finishing(writing, splitting),
+                clock=clock,
+                progress=progress,
+                pace=pace,
+            )
+            runs.append(run)
+            return run
+
+        yield make
+    for run in runs:
+        run.close()
+
+
+def compute(run: SongRun, runner: FakeRunner, costs: Costs, fast: Costs | None = None) -> bool:
+    return run.compute(runner, ready_with(costs), fast, False)
+
+
+def everywhere(step: Step, detail: str) -> Degraded:
+    return Degraded(0, SECONDS, step, list(STEMS), detail)
+
+
+def steps_of(degraded: list[Degraded]) -> set[str]:
+    return {stretch.step for stretch in degraded}
+
+
+def test_with_time_to_spare_it_is_one_run_of_each_part(clock: Clock, make_run: MakeRun) -> None:
+    run, runner = make_run(1.1 * NEEDED), FakeRunner(BOTH, clock)
+    assert not compute(run, runner, BOTH)
+    whole = SECONDS * SAMPLE_RATE
+    spans = [(made.part, made.start, made.stop, made.max_overlap) for made in runner.runs]
+    assert spans == [("tfc_tdf", 0, whole, 1.0), ("demucs", 0, whole, 1.0)]
+    assert run.estimates.is_whole
+    assert degraded_stretches(run) == []
+    assert [plan.step for _, plan in run.plans] == ["full"]
+    assert clock.now == pytest.approx(NEEDED)
+    assert run.pace == pytest.approx(1.0)
+
+
+def test_with_less_time_the_overlap_shrinks_and_tfc_tdf_is_whole(
+    clock: Clock, make_run: MakeRun
+) -> None:
+    run, runner = make_run(0.8 * NEEDED), FakeRunner(BOTH, clock)
+    compute(run, runner, BOTH)
+    assert [made.part for made in runner.runs] == ["tfc_tdf", "demucs"]
+    assert runner.runs[1].max_overlap == 0.25
+    assert run.estimates.is_whole
+    assert degraded_stretches(run) == [everywhere("overlap", "Demucs with an overlap of 0.25")]
+
+
+def test_demucs_on_a_part_takes_the_loudest(clock: Clock, make_run: MakeRun) -> None:
+    run, runner = make_run(0.5 * NEEDED), FakeRunner(BOTH, clock)
+    compute(run, runner, BOTH)
+    tfc_tdf, demucs = runner.runs[:2]
+    assert (tfc_tdf.part, demucs.part) == ("tfc_tdf", "demucs")
+    assert (tfc_tdf.start, tfc_tdf.stop) == (0, run.num_samples)
+    assert demucs.stop == run.num_samples  # it is loudest near the end
+    assert demucs.start > run.num_samples // 4
+    last = degraded_stretches(run)[-1]
+    assert (last.step, last.detail) == ("part", "TFC-TDF alone")
+    assert last.stop <= round((demucs.start + FADE) / SAMPLE_RATE, 3)
+
+
+def test_five_times_slower_in_mid_song_takes_a_lower_step(clock: Clock, make_run: MakeRun) -> None:
+    until = 1.2 * NEEDED
+    run = make_run(until)
+    runner = FakeRunner(BOTH, clock, lambda now: 5.0 if now > 34 else 1.0)
+    compute(run, runner, BOTH)
+    assert clock.now <= until
+    assert run.plans[0][1].step == "full"
+    assert run.plans[-1][1].step != "full"
+    assert steps_of(degraded_stretches(run)) & {"part", "tfc_tdf"}
+    assert not any(run.estimates.uncovered(stem) for stem in STEMS)
+    assert run.pace > 3
+
+
+def test_a_run_that_comes_to_take_too_long_is_stopped_for_another_plan(
+    clock: Clock, make_run: MakeRun
+) -> None:
+    # Demucs is under way with its full overlap; with less, all of it still fits.
+    at = BOTH.tfc_tdf_seconds(SECONDS * SAMPLE_RATE) + 30
+    run = make_run(1.1 * NEEDED)
+    runner = FakeRunner(BOTH, clock, lambda now: 1.5 if now > at else 1.0)
+    compute(run, runner, BOTH)
+    assert runner.num_stops == 1
+    overlaps = [made.max_overlap for made in runner.runs if made.part == "demucs"]
+    assert overlaps[0] == 1.0
+    assert overlaps[1] < 0.5
+    assert run.estimates.demucs is not None
+    assert run.estimates.demucs.missing == 0
+    assert steps_of(degraded_stretches(run)) == {"overlap"}
+
+
+@pytest.mark.parametrize("costs", [BOTH, TFC_TDF_ONLY])
+def test_twenty_times_slower_from_the_start_estimates_something_loud(
+    clock: Clock, make_run: MakeRun, costs: Costs
+) -> None:
+    run, runner = make_run(240.0), FakeRunner(costs, clock, lambda now: 20.0)
+    compute(run, runner, costs)
+    assert clock.now <= 240
+    assert {made.part for made in runner.runs} == {"tfc_tdf"}
+    covered = [s for coverage in run.estimates.alone.values() for s in coverage.stretches]
+    assert covered
+    assert "split" in steps_of(degraded_stretches(run))
+    # Where only pieces fit, the first ones are the loudest: near the end.
+    pieces = [made for made in runner.runs if made.stem and len(made.span) < run.num_samples]
+    assert all(made.start > SECONDS // 2 * SAMPLE_RATE for made in pieces[:3])
+
+
+@pytest.mark.parametrize("costs", [BOTH, TFC_TDF_ONLY, DEMUCS_ONLY])
+def test_a_machine_that_was_measured_slow_is_tried_all_the_same(
+    clock: Clock, make_run: MakeRun, costs: Costs
+) -> None:
+    measured = costs.scaled(2000)
+    run, runner = make_run(2 * NEEDED), FakeRunner(measured, clock, lambda now: 1 / 2000)
+    compute(run, runner, measured)
+    assert degraded_stretches(run) == []
+
+
+@pytest.mark.parametrize("costs", [BOTH, TFC_TDF_ONLY, DEMUCS_ONLY])
+def test_a_slow_song_does_not_spoil_the_next(clock: Clock, make_run: MakeRun, costs: Costs) -> None:
+    run, runner = make_run(2 * NEEDED, pace=2000.0, writing=9.0), FakeRunner(costs, clock)
+    compute(run, runner, costs)
+    assert degraded_stretches(run) == []
+    assert run.pace < 2
+
+
+def test_where_not_even_a_pass_fits_nothing_is_begun_again(clock: Clock, make_run: MakeRun) -> None:
+    run, runner = make_run(1.0), FakeRunner(BOTH, clock, lambda now: 100.0)
+    compute(run, runner, BOTH)
+    assert clock.now == 1.0
+    assert len(runner.runs) == 1
+    assert degraded_stretches(run) == [
+        everywhere("tfc_tdf", "TFC-TDF alone"),
+        everywhere("split", "a fixed split of the mixture"),
+    ]
+
+
+def test_without_time_nothing_is_begun(clock: Clock, make_run: MakeRun) -> None:
+    clock.now = 5.0
+    run, runner = make_run(4.0), FakeRunner(BOTH, clock)
+    compute(run, runner, BOTH)
+    assert (runner.runs, clock.now) == ([], 5.0)
+    assert steps_of(degraded_stretches(run)) >= {"split"}
+
+
+def test_time_for_writing_is_kept(clock: Clock, make_run: MakeRun) -> None:
+    run, runner = make_run(100.0, writing=20.0, splitting=1e-6), FakeRunner(BOTH, clock)
+    compute(run, runner, BOTH)
+    left = 100.0 - 20.0 - 1e-6 * run.estimates.num_missing
+    assert clock.now <= left + 1e-9
+    assert clock.now > 0.5 * left
+
+
+def test_low_precision_is_asked_for_and_told(clock: Clock, make_run: MakeRun) -> None:
+    run, runner = make_run(0.45 * NEEDED), FakeRunner(BOTH, clock)
+    fast = BOTH.scaled(0.3)
+    assert compute(run, runner, BOTH, fast)
+    assert runner.runs == []
+    quick = FakeRunner(fast, clock)
+    assert not run.compute(quick, ready_with(fast), None, True)
+    assert [made.max_overlap for made in quick.runs] == [1.0, 1.0]
+    assert degraded_stretches(run) == [everywhere("fast", "low precision")] * 2
+
+
+def test_progress_rises_to_the_whole(clock: Clock, make_run: MakeRun) -> None:
+    seen: list[tuple[int, int]] = []
+    run = make_run(0.8 * NEEDED, progress=lambda done, total: seen.append((done, total)))
+    compute(run, FakeRunner(BOTH, clock), BOTH)
+    total = 2 * SECONDS * SAMPLE_RATE
+    assert {entry[1] for entry in seen} == {total}
+    assert seen == sorted(seen)
+    assert seen[-1][0] == total
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_campaign_of_songs_is_never_late(
+    clock: Clock, make_run: MakeRun, seed: int, loudness: dict[int, Loudness]
+) -> None:
+    rng = np.random.default_rng(seed)
+
+    def slowness(before: float, after: float, at: float, now: float) -> float:
+        return before if now < at else after
+
+    for _ in range(20):
+        clock.now = 0.0
+        limit = float(10 ** rng.uniform(0, np.log10(240)))
+        costs = [BOTH, TFC_TDF_ONLY, DEMUCS_ONLY][rng.integers(3)]
+        costs = costs.scaled(float(10 ** rng.uniform(-2, 0)))
+        before, after = (10 ** rng.uniform(0, np.log10(20), 2)).tolist()
+        at = float(rng.uniform(0, limit))
+        seconds = list(loudness)[rng.integers(4)]
+        finishing = {"writing": 0.01 * limit, "splitting": 1e-8}
+        pace = float(10 ** rng.uniform(-0.5, 1.3))
+        run = make_run(limit, seconds, pace=pace, **finishing)
+        runner = FakeRunner(costs, clock, partial(slowness, before, after, at))
+        fast = costs.scaled(0.5) if rng.integers(2) else None
+        if compute(run, runner, costs, fast):
+            assert fast is not None
+            quick = FakeRunner(fast, clock, partial(slowness, before, after, at))
+            assert not run.compute(quick, ready_with(fast), None, True)
+        missing = run.estimates.num_missing
+        assert clock.now <= limit - finishing["writing"] - 1e-8 * missing + 1e-6
+        for coverage in (*run.estimates.parts, *run.estimates.alone.values()):
+            for place in {edge for s in coverage.stretches for edge in (s.start, s.stop - 1)}:
+                is_whole = coverage.read(place, place + 1)[1][0] > 1 - 1e-6
+                assert is_whole or any(place in gap for gap in coverage.uncovered())
+        run.close()
