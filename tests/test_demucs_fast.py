@@ -28,6 +28,8 @@ NETWORKS: list[tuple[type, dict[str, Any]]] = [
     (HDemucs, {"hybrid_old": True, "dconv_mode": 3}),
     (HDemucs, {"multi_freqs": [0.25, 0.5], "hybrid": False}),
     (HTDemucs, {"dconv_mode": 3}),
+    (HTDemucs, {"use_train_segment": False, "freq_emb": 0, "t_norm_out": False}),
+    (HTDemucs, {"cac": False}),
     (HTDemucs, {"bottom_channels": 0, "t_layers": 3, "t_norm_first": False, "t_gelu": False}),
 ]
 DCONV: dict[str, Any] = {"depth": 2, "compress": 4, "init": 0.5}

@@ -1,10 +1,12 @@
 """Networks of the demucs package with their heavy layers replaced by equal, faster ones.
 
-The package's ``forward`` still keeps the course of a network; only what it calls is exchanged. A
-layer of a kind that has no faster counterpart stays as it is.
+The package's ``forward`` still keeps the course of a network; only what it calls is exchanged, and
+for `HTDemucs` the way from there to sound as well. A layer of a kind that has no faster counterpart
+stays as it is.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,13 +15,20 @@ from demucs.hdemucs import MultiWrap
 from demucs.transformer import CrossTransformerEncoderLayer, MyTransformerEncoderLayer
 from torch import Tensor, nn
 
-from my_submission.networks.demucs_attention import Attention, FeedForward, feed_forward_in_steps
+from my_submission.networks.demucs_attention import (
+    Attention,
+    FeedForward,
+    StepsNorm,
+    feed_forward_in_steps,
+    norms_steps,
+)
 from my_submission.networks.demucs_frequency import (
     FrequencyDecoder,
     FrequencyEncoder,
     decodes_frequency,
     encodes_frequency,
 )
+from my_submission.networks.demucs_hybrid import runs_faster, separate
 from my_submission.networks.demucs_residual import Residual
 from my_submission.networks.demucs_time import (
     TimeDecoder,
@@ -35,6 +44,7 @@ LAYERS: tuple[tuple[Callable[[nn.Module], bool], Callable[..., nn.Module]], ...]
     (decodes_time, TimeDecoder),
     (lambda layer: isinstance(layer, DConv), Residual),
     (lambda layer: isinstance(layer, nn.MultiheadAttention), Attention),
+    (norms_steps, StepsNorm),
 )
 """What has a faster counterpart, and what that is; the first that fits is taken."""
 
@@ -80,4 +90,6 @@ def accelerate(network: Any, dtype: torch.dtype = torch.float32) -> Any:
             setattr(network, name, LowPrecision(layer, dtype))
         else:
             accelerate(layer, dtype)
+    if runs_faster(network):
+        network.forward = partial(separate, network)
     return network

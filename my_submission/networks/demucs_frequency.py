@@ -20,7 +20,8 @@ import torch
 from demucs.hdemucs import HDecLayer, HEncLayer
 from torch import Tensor, nn
 
-from my_submission.networks.demucs_residual import TILE, Residual, gated, gelu_
+from my_submission.networks.demucs_pointwise import add_bias_gelu, gate
+from my_submission.networks.demucs_residual import TILE, Residual
 
 
 class FrequencyEncoder(nn.Module):
@@ -40,33 +41,36 @@ class FrequencyEncoder(nn.Module):
         self.pad: int = layer.conv.padding[0]
         # [out, kernel * in]
         self.register_buffer("conv", rows_to_columns(layer.conv.weight[..., 0]).to(dtype))
-        self.register_buffer("conv_bias", layer.conv.bias[:, None].clone())
+        self.register_buffer("conv_bias", layer.conv.bias.clone())
         self.register_buffer("rewrite", layer.rewrite.weight[..., 0, 0].to(dtype, copy=True))
-        self.register_buffer("rewrite_bias", layer.rewrite.bias[:, None].clone())
+        self.register_buffer("rewrite_bias", layer.rewrite.bias.clone())
         self.residual = Residual(layer.dconv, dtype) if layer.dconv else nn.Identity()
 
-    def forward(self, x: Tensor, inject: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, inject: Tensor | None = None, embedding: Tensor | None = None
+    ) -> Tensor:
         """Map ``[1, channels, frequency, time]`` to fewer frequencies.
 
-        What is injected, ``[1, channels, time]``, is added to each of them.
+        What is injected, ``[1, channels, time]``, is added to each of them; an embedding,
+        ``[frequency, channels]``, to what comes out.
         """
         rows = x[0].transpose(0, 1)
         frequencies, _, time = rows.shape
         num_rows = (frequencies + 2 * self.pad - self.kernel_size) // self.stride + 1
         channels = len(self.conv)
         out = x.new_empty(num_rows, channels, time)
+        offset = x.new_empty(0, channels) if embedding is None else embedding
         for start, stop in tiles(num_rows, channels * time):
             first = start * self.stride - self.pad
             seen = (stop - 1 - start) * self.stride + self.kernel_size
             tile = rows_between(rows, first, first + seen).to(self.dtype)
             y = windowed_product(self.conv, tile, self.kernel_size, self.stride).float()
-            y.add_(self.conv_bias)
             if inject is not None:
                 y.add_(inject)
-            y = self.residual(gelu_(y)).to(self.dtype)
-            z = torch.bmm(self.rewrite.expand(len(y), -1, -1), y).float().add_(self.rewrite_bias)
-            content, gate = z.chunk(2, dim=1)
-            torch.mul(content, gate.sigmoid_(), out=out[start:stop])
+            add_bias_gelu(y.numpy(), self.conv_bias.numpy())
+            y = self.residual(y).to(self.dtype)
+            z = torch.bmm(self.rewrite.expand(len(y), -1, -1), y).float()
+            gate(z.numpy(), self.rewrite_bias.numpy(), offset.numpy(), out.numpy(), start, 0)
         return out.transpose(0, 1)[None]
 
 
@@ -92,7 +96,7 @@ class FrequencyDecoder(nn.Module):
             "rewrite",
             torch.stack([rows_to_columns(w) for w in rewrite.unbind(-1)]).to(dtype),
         )
-        self.register_buffer("rewrite_bias", layer.rewrite.bias[:, None].clone())
+        self.register_buffer("rewrite_bias", layer.rewrite.bias.clone())
         self.residual = Residual(layer.dconv, dtype) if layer.dconv else nn.Identity()
         # [stride * out, 2 * channels]: a row's first half goes where its predecessor's second does
         upper, lower = (
@@ -100,7 +104,7 @@ class FrequencyDecoder(nn.Module):
             for half in layer.conv_tr.weight[..., 0].split(self.stride, dim=2)
         )
         self.register_buffer("conv_tr", torch.cat([lower, upper], dim=1).to(dtype))
-        self.register_buffer("conv_tr_bias", layer.conv_tr.bias[:, None].clone())
+        self.register_buffer("conv_tr_bias", layer.conv_tr.bias.repeat(self.stride))
 
     def forward(self, x: Tensor, skip: Tensor, _length: int) -> tuple[Tensor, None]:
         """Map ``[1, channels, frequency, time]`` and its skip to more frequencies."""
@@ -108,21 +112,24 @@ class FrequencyDecoder(nn.Module):
         rows = x.view(1, skip.shape[1], -1, x.shape[-1])[0].transpose(0, 1)
         skips = skip[0].transpose(0, 1)
         num_rows, channels, time = rows.shape
-        upsampled = rows.new_empty(
-            num_rows + 1, self.stride, len(self.conv_tr) // self.stride, time
-        )
+        upsampled = rows.new_empty(num_rows + 1, len(self.conv_tr), time)
         before = rows.new_zeros(1, channels, time, dtype=self.dtype)
         for start, stop in tiles(num_rows, channels * time):
             y = self.residual(self._rewritten(rows, skips, start, stop)).to(self.dtype)
             after = before.new_zeros(int(stop == num_rows), channels, time)
             y = torch.cat([before, y, after])
-            given = windowed_product(self.conv_tr, y, 2, 1)
-            out = upsampled[start : start + len(given)]
-            torch.add(given.view(out.shape), self.conv_tr_bias, out=out)
-            if not self.last:
-                gelu_(out)
+            out = upsampled[start : start + len(y) - 1]
+            if self.dtype == out.dtype:
+                windowed_product(self.conv_tr, y, 2, 1, out=out)
+            else:
+                out.copy_(windowed_product(self.conv_tr, y, 2, 1))
+            if self.last:
+                out.add_(self.conv_tr_bias[:, None])
+            else:
+                add_bias_gelu(out.numpy(), self.conv_tr_bias.numpy())
             before = y[stop - start : stop - start + 1]
-        z = upsampled.flatten(0, 1)[self.pad : len(upsampled) * self.stride - self.pad]
+        split = upsampled.view(-1, len(self.conv_tr) // self.stride, time)
+        z = split[self.pad : len(split) - self.pad]
         return z.transpose(0, 1)[None], None
 
     def _rewritten(self, rows: Tensor, skips: Tensor, start: int, stop: int) -> Tensor:
@@ -155,7 +162,10 @@ class FrequencyDecoder(nn.Module):
                 windows(total, self.row_taps, 1, time, tap),
                 out=z,
             )
-        return gated(z.float().add_(self.rewrite_bias))
+        z = z.float()
+        out = z.new_empty(len(z), z.shape[1] // 2, time)
+        gate(z.numpy(), self.rewrite_bias.numpy(), out.new_empty(0, 0).numpy(), out.numpy(), 0, 0)
+        return out
 
 
 def encodes_frequency(layer: nn.Module) -> bool:
@@ -198,11 +208,16 @@ def windows(rows: Tensor, taps: int, stride: int, time: int, shift: int = 0) -> 
 
 
 def windowed_product(
-    weight: Tensor, rows: Tensor, taps: int, stride: int, time: int | None = None
+    weight: Tensor,
+    rows: Tensor,
+    taps: int,
+    stride: int,
+    time: int | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Multiply all windows of contiguous `rows` by ``[out, taps * channels]``."""
     seen = windows(rows, taps, stride, time or rows.shape[-1])
-    return torch.bmm(weight.expand(len(seen), -1, -1), seen)
+    return torch.bmm(weight.expand(len(seen), -1, -1), seen, out=out)
 
 
 def rows_between(rows: Tensor, start: int, stop: int) -> Tensor:

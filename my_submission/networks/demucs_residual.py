@@ -10,6 +10,9 @@ the products:
   follow from theirs, and the norm and the branch's scale become part of the map's weights. The wide
   output is never stored: it is made, gated and added to the input tile by tile.
 
+What is not a product is a few loops of `demucs_norms` and `demucs_pointwise`: there are hundreds of
+tiles, and torch takes as long to begin an operation as to do it on a few channels.
+
 Source of the branches: Défossez, "Hybrid Spectrogram and Waveform Source Separation" (2021).
 """
 
@@ -17,6 +20,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from my_submission.networks.demucs_norms import normalise_spread, squeeze
+from my_submission.networks.demucs_pointwise import add_gated
 
 TILE = 1 << 18
 """Numbers that a layer works on at a time: what it makes of a megabyte stays in the caches."""
@@ -32,6 +38,8 @@ class ResidualBranch(nn.Module):
 
     squeeze: Tensor
     squeeze_bias: Tensor
+    squeeze_gain: Tensor
+    squeeze_offset: Tensor
     spread: Tensor
     spread_bias: Tensor
     spread_products: Tensor
@@ -44,14 +52,17 @@ class ResidualBranch(nn.Module):
         self.dtype = dtype
         self.dilation: int = squeeze.dilation[0]
         self.hidden: int = squeeze.out_channels
-        self.norm, self.activation = norm, activation
+        self.activation = activation
+        self.squeeze_eps: float = norm.eps
         self.eps: float = spread_norm.eps
+        self.register_buffer("squeeze_gain", norm.weight.clone())
+        self.register_buffer("squeeze_offset", norm.bias.clone())
         # [taps * hidden, channels]
         taps = squeeze.weight.permute(2, 0, 1).flatten(0, 1)
         self.register_buffer("squeeze", taps.to(dtype, copy=True))
-        self.register_buffer("squeeze_bias", squeeze.bias[:, None].clone())
-        weight, bias = spread.weight[..., 0], spread.bias
-        self.register_buffer("spread", weight.clone())
+        self.register_buffer("squeeze_bias", squeeze.bias.clone())
+        weight, bias = spread.weight[..., 0].clone(), spread.bias
+        self.register_buffer("spread", weight.contiguous())
         self.register_buffer("spread_bias", bias.clone())
         # What gives the variance of the output over time from that of the few channels.
         self.register_buffer("spread_products", weight.T @ weight / len(weight))
@@ -61,44 +72,50 @@ class ResidualBranch(nn.Module):
         self.register_buffer("offset", spread_norm.bias * scales)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add the branch to ``x``, ``[batch, channels, time]``, and give it back."""
-        few = self.activation(self.norm(self._squeezed(x)))
+        """Add the branch to contiguous ``x``, ``[batch, channels, time]``, and give it back."""
+        few = self._squeezed(x)
+        if not isinstance(self.activation, nn.GELU):
+            few = self.activation(few)
         weight, bias = self._normalised_spread(few)
-        few = few.to(self.dtype)
+        few, biases = few.to(self.dtype), bias.numpy()
         channels, time = x.shape[1:]
         step = max(1, TILE // (len(x) * channels))
         for start in range(0, time, step):
-            wide = torch.bmm(weight, few[..., start : start + step]).float().add_(bias)
-            content, gate = wide.chunk(2, dim=1)
-            x[..., start : start + step].addcmul_(content, gate.sigmoid_())
+            wide = torch.bmm(weight, few[..., start : start + step]).float()
+            add_gated(wide.numpy(), biases, x.numpy(), start)
         return x
 
     def _squeezed(self, x: Tensor) -> Tensor:
         products = torch.bmm(self.squeeze.expand(len(x), -1, -1), x.to(self.dtype)).float()
-        taps = products.chunk(len(self.squeeze) // self.hidden, dim=1)
-        time = x.shape[-1]
-        total: Tensor = taps[len(taps) // 2] + self.squeeze_bias
-        for index, tap in enumerate(taps):
-            shift = (index - len(taps) // 2) * self.dilation
-            if shift and abs(shift) < time:
-                to = slice(max(0, -shift), time - max(0, shift))
-                of = slice(max(0, shift), time + min(0, shift))
-                total[..., to] += tap[..., of]
-        return total
+        few = x.new_empty(len(x), self.hidden, x.shape[-1])
+        squeeze(
+            products.numpy(),
+            self.squeeze_bias.numpy(),
+            self.dilation,
+            self.squeeze_gain.numpy(),
+            self.squeeze_offset.numpy(),
+            self.squeeze_eps,
+            isinstance(self.activation, nn.GELU),
+            few.numpy(),
+        )
+        return few
 
     def _normalised_spread(self, few: Tensor) -> tuple[Tensor, Tensor]:
-        """Give weights ``[batch, 2 * channels, hidden]`` and bias that norm and scale as well."""
-        means = few.mean(-1)
-        centered = few - means[..., None]
-        covariance = torch.bmm(centered, centered.mT) / few.shape[-1]
-        row_means = means @ self.spread.T + self.spread_bias
-        # Each row varies over time, and the rows' means vary among each other.
-        variance = (covariance * self.spread_products).sum((1, 2)) + row_means.var(1, correction=0)
-        rstd = (variance + self.eps).rsqrt()[:, None]
-        mean = row_means.mean(1, keepdim=True)
-        weight = (self.gain * rstd)[..., None] * self.spread
-        bias = self.gain * rstd * (self.spread_bias - mean) + self.offset
-        return weight.to(self.dtype), bias[..., None]
+        """Give weights ``[batch, 2 * channels, hidden]`` and biases that norm and scale as well."""
+        weight = few.new_empty(len(few), *self.spread.shape)
+        bias = few.new_empty(weight.shape[:2])
+        normalise_spread(
+            few.numpy(),
+            self.spread.numpy(),
+            self.spread_bias.numpy(),
+            self.spread_products.numpy(),
+            self.gain.numpy(),
+            self.offset.numpy(),
+            self.eps,
+            weight.numpy(),
+            bias.numpy(),
+        )
+        return weight.to(self.dtype), bias
 
 
 class Residual(nn.Module):
@@ -112,11 +129,12 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Add the branches to ``x``, ``[batch, channels, time]``, which is overwritten."""
+        x = x.contiguous()
         for branch in self.branches:
             if isinstance(branch, ResidualBranch):
                 branch(x)
             else:
-                x = x + branch(x)
+                x = (x + branch(x)).contiguous()
         return x
 
 
@@ -129,12 +147,6 @@ def is_plain(layers: Any) -> bool:
         and kinds[3:] == ["Conv1d", "GroupNorm", "GLU", "LayerScale"]
         and all(norm.num_groups == 1 for norm in norms)
     )
-
-
-def gated(x: Tensor, dim: int = 1) -> Tensor:
-    """Compute a GLU in the memory of its input's first half."""
-    content, gate = x.chunk(2, dim=dim)
-    return content.mul_(gate.sigmoid_())
 
 
 def gelu_(x: Tensor) -> Tensor:
