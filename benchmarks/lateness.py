@@ -1,9 +1,9 @@
 """Whether songs are ever late, and what a slow machine costs in quality.
 
-Run as ``python -m benchmarks.lateness``; ``--songs``, ``--jobs``, ``--seed`` and ``--gains`` as
-``--help`` says. It separates with the starter, for real: real files, the real clock, and the worker
-that runs the networks slowed down by stopping it most of the time (`benchmarks.throttle`). What it
-is slowed by is not known to it: it was measured at full speed.
+Run as ``python -m benchmarks.lateness``; ``--help`` lists its options. It separates with the
+starter, for real: real files, the real clock, and the worker that runs the networks slowed down by
+stopping it most of the time (`benchmarks.throttle`). That is not known to it: it was measured at
+full speed.
 """
 
 import argparse
@@ -39,6 +39,8 @@ SLOWNESS = (1.0, 20.0)
 LIMITS_S = (1.0, 240.0)
 SONGS_S = (5.0, 60.0)
 """Ranges that songs are drawn from, evenly on a logarithmic scale."""
+
+PARTS = ("quality", "planning", "songs")
 
 REPETITIONS = 4
 """Of a demo song for the measurement of quality: several passes of each network."""
@@ -221,6 +223,7 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=4, help="songs side by side")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS, help="what to measure")
     parser.add_argument("--gains", action="store_true", help="measure only what each stem gains")
     parser.add_argument("--json", type=Path, help="keep the figures in a file")
     options = parser.parse_args()
@@ -228,18 +231,36 @@ def main() -> None:
         print(json.dumps({stem: round(gain, 2) for stem, gain in gains().items()}))
         return
     print(this_environment().describe())
-    rows = quality([0.5, 0.25, 0.125])
-    for row in rows:
-        print(
-            f"{row['song']}: {row['share']} of the needed speed: SDR {row['sdr']:.2f} dB, "
-            f"{row['step']}"
-        )
-    share = overhead()
-    print(f"planning: {100 * share:.2f} % of the run")
-    counts = [len(part) for part in np.array_split(np.arange(options.songs), options.jobs)]
-    with ProcessPoolExecutor(options.jobs) as pool:
-        seeds = range(options.seed, options.seed + options.jobs)
-        outcomes = [o for part in pool.map(campaign, counts, seeds) for o in part]
+    found: dict[str, object] = {}
+    if options.json and options.json.exists():
+        found = json.loads(options.json.read_text())
+    found["machine"] = asdict(this_environment())
+    if "quality" in options.parts:
+        found["quality"] = rows = quality([0.5, 0.25, 0.125])
+        for row in rows:
+            print(
+                f"{row['song']}: {row['share']} of the needed speed: SDR {row['sdr']:.2f} dB, "
+                f"{row['step']}"
+            )
+    if "planning" in options.parts:
+        found["planning_share"] = share = overhead()
+        print(f"planning: {100 * share:.2f} % of the run")
+    failed = False
+    if "songs" in options.parts:
+        counts = [len(part) for part in np.array_split(np.arange(options.songs), options.jobs)]
+        with ProcessPoolExecutor(options.jobs) as pool:
+            seeds = range(options.seed, options.seed + options.jobs)
+            outcomes = [o for part in pool.map(campaign, counts, seeds) for o in part]
+        found["songs"] = [asdict(outcome) for outcome in outcomes]
+        failed = summarise(outcomes)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    if failed:
+        sys.exit(1)
+
+
+def summarise(outcomes: Sequence[Outcome]) -> bool:
+    """Print how a campaign went; tell whether a song was late or not valid."""
     late = [outcome for outcome in outcomes if outcome.is_late]
     invalid = [outcome for outcome in outcomes if not outcome.is_valid]
     for step in STEPS:
@@ -247,16 +268,7 @@ def main() -> None:
     print(f"late: {len(late)} of {len(outcomes)}; not valid: {len(invalid)}")
     tightest = max(outcome.used_s / outcome.limit_s for outcome in outcomes)
     print(f"the tightest used {100 * tightest:.0f} % of its limit")
-    if options.json:
-        result = {
-            "machine": asdict(this_environment()),
-            "quality": rows,
-            "planning_share": share,
-            "songs": [asdict(outcome) for outcome in outcomes],
-        }
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
-    if late or invalid:
-        sys.exit(1)
+    return bool(late or invalid)
 
 
 if __name__ == "__main__":

@@ -107,6 +107,11 @@ class Measurable(Protocol):
         """Give the same for separators whose passes cost the same."""
         ...
 
+    @property
+    def samples(self) -> int:
+        """Give the samples of the song that a pass covers."""
+        ...
+
     def probe(self) -> PassCost:
         """Run a pass and measure it."""
         ...
@@ -116,10 +121,10 @@ def ignore(_sizes: Sequence[float]) -> None:
     """Take no notice of passes."""
 
 
-def seconds_of(run: Callable[[], object]) -> float:
-    """Measure the seconds of a call; of a short one the second time it is made."""
+def seconds_of(run: Callable[[], object], *, is_warm: bool = False) -> float:
+    """Measure the seconds of a call; of a short one the second, unless it has been made before."""
     seconds = math.inf
-    for _ in range(2):
+    for _ in range(1 if is_warm else 2):
         began = perf_counter()
         run()
         seconds = min(seconds, perf_counter() - began)
@@ -134,4 +139,6 @@ def measure(separators: Sequence[Measurable]) -> tuple[PassCost, ...]:
     for separator in separators:
         if separator.kind not in costs:
             costs[separator.kind] = separator.probe()
-    return tuple(costs[separator.kind] for separator in separators)
+    return tuple(
+        replace(costs[separator.kind], samples=separator.samples) for separator in separators
+    )

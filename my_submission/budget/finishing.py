@@ -1,5 +1,6 @@
 """What a song needs at its end: time to put the stems together and to write them."""
 
+import math
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ SAFETY = 2.0
 OPENINGS = 5.0
 """Times what it took to check and copy the song; writing four stems takes less."""
 
+SPLITTING_SHARE = 0.2
+"""Of the limit, that is kept for the split by frequency at most."""
+
 TRIAL = 5 * SAMPLE_RATE
 """Samples that are written to see how long it takes."""
 
@@ -32,14 +36,20 @@ class Finishing:
     Attributes:
         writing: Putting estimates together and writing them.
         splitting: Splitting the mixture by frequency, per sample.
+        most_splitting: What is kept for that at most: on a machine so slow, estimates gain more.
     """
 
     writing: float
     splitting: float
+    most_splitting: float = math.inf
 
     def seconds(self, num_missing: int) -> float:
-        """Give the seconds for a song where so many samples have no estimate."""
-        return self.writing + self.splitting * num_missing
+        """Give what is kept for a song of which so many samples have no estimate."""
+        return self.writing + min(self.splitting * num_missing, self.most_splitting)
+
+    def can_split(self, num_missing: int, left: float) -> bool:
+        """Tell whether the seconds left are enough to split so many samples by frequency."""
+        return self.writing + self.splitting * num_missing <= left
 
 
 @dataclass(frozen=True)
@@ -54,15 +64,16 @@ class FinishingCosts:
     writing: float
     splitting: float
 
-    def of_song(self, num_samples: int, opening: float = 0.0) -> Finishing:
+    def of_song(self, num_samples: int, limit: float, opening: float = 0.0) -> Finishing:
         """Give what a song needs.
 
         Args:
             num_samples: Its length.
-            opening: Seconds that checking and copying it took.
+            limit: Seconds for the song.
+            opening: Those that checking and copying it took.
         """
         writing = max(SAFETY * self.writing * num_samples, OPENINGS * opening)
-        return Finishing(writing, SAFETY * self.splitting)
+        return Finishing(writing, SAFETY * self.splitting, SPLITTING_SHARE * limit)
 
 
 def margin(limit: float) -> float:

@@ -86,7 +86,7 @@ class TimedSeparator:
         if self._costs is None or not self._workers or self._workers[0].ready is None:
             raise ValueError("set_up comes first")
         writing = num_samples * self._finishing.writing
-        reserve = self._finishing.of_song(num_samples).seconds(num_missing=0) + margin(limit)
+        reserve = self._finishing.of_song(num_samples, limit).seconds(num_missing=0) + margin(limit)
         plan = make_plan(
             num_samples,
             num_samples,
@@ -133,7 +133,7 @@ class TimedSeparator:
             num_samples = song.signal.num_samples
             sound = stack.enter_context(SharedSound.create(2))
             loudness = _copy(song.signal, sound)
-            finishing = self._finishing.of_song(num_samples, opening=time.monotonic() - began)
+            finishing = self._finishing.of_song(num_samples, seconds, time.monotonic() - began)
             run = SongRun(
                 sound,
                 num_samples,
@@ -166,7 +166,7 @@ class TimedSeparator:
                 position = 0
                 # Where hardly any time is left, what has no estimate is not split by frequency.
                 left = run.deadline - time.monotonic()
-                is_enough = finishing.seconds(run.estimates.num_missing) <= left
+                is_enough = finishing.can_split(run.estimates.num_missing, left)
                 for block in run.assembled(by_frequency=is_enough):
                     mixture = sound.read(position, position + block.shape[-1])
                     stems = dict(zip(STEMS, block, strict=True))

@@ -153,6 +153,11 @@ class DemucsSeparator:
         """Give the same for networks that cost the same."""
         return self._network.kind, self._segment
 
+    @property
+    def samples(self) -> int:
+        """Samples of the song that a pass covers."""
+        return self._segment
+
     def probe(self) -> PassCost:
         """Measure a pass, and several together; on short segments where they take less."""
         scales = self._network.valid_length(1) < self._network.valid_length(self._segment) // 2
@@ -161,7 +166,9 @@ class DemucsSeparator:
 
         def seconds_for(count: int) -> float:
             with torch.inference_mode():
-                seconds = seconds_of(lambda: list(self._network.estimates([noise] * count)))
+                seconds = seconds_of(
+                    lambda: list(self._network.estimates([noise] * count)), is_warm=count > 1
+                )
             return seconds * self._segment / length
 
         one, shared = seconds_for(1), 0.0

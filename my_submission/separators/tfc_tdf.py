@@ -100,13 +100,18 @@ class TfcTdfSeparator:
         # Values apart, files of one size hold one network; names in them differ by a few bytes.
         return type(self.network), self.config.dim_f, self.config.num_frames, size >> 12
 
+    @property
+    def samples(self) -> int:
+        """Samples of the song that a pass covers."""
+        return self.config.chunk - 2 * self.config.trim
+
     def probe(self) -> PassCost:
         """Measure a pass."""
         chunks = np.random.default_rng(0).uniform(-1, 1, (self.batch_size, 2, self.config.chunk))
         seconds = seconds_of(lambda: self.estimate(chunks.astype(np.float32)))
         return PassCost(
             seconds / self.batch_size,
-            self.config.chunk - 2 * self.config.trim,
+            self.samples,
             at_once=self.batch_size,
         )
 

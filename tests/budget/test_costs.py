@@ -71,6 +71,7 @@ class Probed:
 
     def __init__(self, kind: str) -> None:
         self.kind, self.probes, self.max_overlap = kind, 0, 1.0
+        self.samples = 100 * len(kind)
         self.passed: Callable[[Sequence[float]], None] = ignore
 
     def probe(self) -> PassCost:
@@ -80,7 +81,9 @@ class Probed:
 
 def test_separators_that_cost_the_same_are_measured_once() -> None:
     separators = [Probed("a"), Probed("bb"), Probed("a")]
-    assert [cost.seconds for cost in measure(separators)] == [1.0, 2.0, 1.0]
+    costs = measure(separators)
+    assert [cost.seconds for cost in costs] == [1.0, 2.0, 1.0]
+    assert [cost.samples for cost in costs] == [100, 200, 100]
     assert [separator.probes for separator in separators] == [1, 1, 0]
 
 
