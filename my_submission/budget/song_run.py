@@ -79,12 +79,13 @@ class SongRun:
         self.plans: list[tuple[float, Plan]] = []
         self._song, self._loudness, self._progress = song, loudness, progress
         self._finishing = finishing
+        self._running = 0  # samples that the run under way has estimated of all stems
         self._has_tried = self._has_passed = self._is_split = False
 
     @property
     def until(self) -> float:
         """When to end: what is missing then takes time, too."""
-        missing = self.estimates.num_missing
+        missing = max(0, self.estimates.num_missing - self._running)
         # The song before does not tell: a pace from there might leave no time to find that out.
         pace = max(1.0, self.pace) if self._has_passed else 1.0
         return self.deadline - pace * self._finishing.seconds(missing)
@@ -120,20 +121,22 @@ class SongRun:
             elif self._is_split and self._is_plenty(ready.costs.tfc_tdf_seconds(missing), left):
                 self._forget_single_stems()
             if tfc_tdf is not None and missing and self._is_split:
-                if not self._run_single_stem(runner, ready, is_fast):
-                    return False
+                has_ended = self._run_single_stem(runner, ready, is_fast)
             elif tfc_tdf is not None and missing:
                 run = self._run_of(tfc_tdf, "tfc_tdf", missing)
                 work = ready.costs.tfc_tdf_seconds(len(run.span))
                 could_do_less = fast is not None or len(run.span) > ready.costs.region
-                self._run(runner, run, tfc_tdf, work, could_do_less, is_fast)
+                has_ended = self._run(runner, run, tfc_tdf, work, could_do_less, is_fast)
             elif demucs is not None and (demucs_samples := plan.demucs or self._tried(demucs)):
                 max_overlap = plan.max_overlap if plan.demucs else NO_LIMIT
                 run = self._run_of(demucs, "demucs", demucs_samples, max_overlap=max_overlap)
                 work = ready.costs.demucs_seconds(len(run.span), plan.max_overlap)
                 lowest = min(plan.max_overlap, ready.costs.overlap) <= OVERLAPS[-1]
-                self._run(runner, run, demucs, work, fast is not None or not lowest, is_fast)
+                could_do_less = fast is not None or not lowest
+                has_ended = self._run(runner, run, demucs, work, could_do_less, is_fast)
             else:
+                has_ended = False
+            if not has_ended:
                 return False
         return False
 
@@ -153,7 +156,9 @@ class SongRun:
         self.estimates.tfc_tdf_share = ready.tfc_tdf_share
 
     def _run_single_stem(self, runner: Runner, ready: Ready, is_fast: bool) -> bool:
-        """Run the stem that gains most per second, as much of it as fits; False if none does.
+        """Run the stem that gains most per second, as much of it as fits.
+
+        Gives what `_run` does, and False where nothing fits.
 
         Where the machine may have been slow when it was measured, one pass is tried all the same.
         """
@@ -173,8 +178,8 @@ class SongRun:
                 if self.pace * work <= PLANNED_SHARE * left or is_tried:
                     coverage = self.estimates.alone.setdefault(stem, Coverage(self.num_samples, 1))
                     run = Run("tfc_tdf", span.start, span.stop, stem=stem)
-                    self._run(runner, run, coverage, work, len(span) > cost.samples, is_fast)
-                    return True
+                    could_do_less = len(span) > cost.samples
+                    return self._run(runner, run, coverage, work, could_do_less, is_fast)
         return False
 
     def _is_plenty(self, work: float, left: float) -> bool:
@@ -211,7 +216,7 @@ class SongRun:
         work: float,
         could_do_less: bool,
         is_fast: bool,
-    ) -> None:
+    ) -> bool:
         """Make a run, as far as it comes.
 
         Args:
@@ -222,6 +227,9 @@ class SongRun:
             could_do_less: Whether to end it for another plan if it comes to take too long; else it
                 goes on as long as it may.
             is_fast: Whether in low precision.
+
+        Returns:
+            Whether it has ended; if not, its last pass goes on, and no other run can begin.
         """
         self._has_tried = True
         estimate = SharedSound.create(2 * coverage.num_stems)
@@ -231,9 +239,10 @@ class SongRun:
             runner.start(run, self._song, estimate)
             while (event := runner.event(self.until - self.clock())) is not None:
                 if isinstance(event, Ended):
-                    return
+                    return True
                 if isinstance(event, Written):
                     stretch.stop = run.start + event.position
+                    self._running = event.position if run.stem is None else 0
                     self._report(event.position)
                 if isinstance(event, Passed) and event.seconds > spent:
                     now = self.clock()
@@ -246,8 +255,10 @@ class SongRun:
                     if could_do_less and self.pace * (work - spent) > self.until - now:
                         runner.stop()
                         could_do_less = False
+            return False
         finally:
             coverage.add(stretch)
+            self._running = 0
 
     def _report(self, running: int) -> None:
         """Say what is done of the parts together; of what runs, so many samples."""

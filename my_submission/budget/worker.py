@@ -154,8 +154,10 @@ class _Worker:
 
     def _obey(self) -> None:
         while self._connection.poll():
-            if isinstance(self._connection.recv(), Stop):
-                raise StoppedError
+            message = self._connection.recv()
+            if not isinstance(message, Stop):
+                raise TypeError(f"{message} while another run is under way")
+            raise StoppedError
 
 
 def _end_with(lifeline: int) -> None:

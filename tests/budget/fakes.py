@@ -74,17 +74,16 @@ class FakeRunner:
 
     def stop(self) -> None:
         self.num_stops += 1
+        self._begin()  # it has, before it hears of the stop
         self._is_stopped = True
 
     def event(self, seconds: float) -> Event | None:
         if self._told:
             return self._told.popleft()
+        self._begin()
         if self._pass is None:
-            self._pass = None if self._is_stopped else next(self._passes, None)
-            if self._pass is None:
-                self._is_running = False
-                return Ended()
-            self._left = self._pass[0] * self._slowness(self._clock.now)
+            self._is_running = False
+            return Ended()
         if self._left > seconds:
             self._clock.now += max(0.0, seconds)
             self._left -= max(0.0, seconds)
@@ -97,6 +96,12 @@ class FakeRunner:
             os.truncate(self._descriptor, self._frame_bytes * position)  # of zeros
             self._told.append(Written(position))
         return Passed(self._spent)
+
+    def _begin(self) -> None:
+        if self._pass is None and not self._is_stopped:
+            self._pass = next(self._passes, None)
+            if self._pass is not None:
+                self._left = self._pass[0] * self._slowness(self._clock.now)
 
 
 def _passes(

@@ -1,5 +1,6 @@
 """One song against a clock that the tests turn: what is run, in which order, and never too late."""
 
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -9,6 +10,7 @@ import pytest
 from my_submission.budget.coverage import FADE, Loudness
 from my_submission.budget.finishing import Finishing
 from my_submission.budget.ladder import Step
+from my_submission.budget.messages import Event, Written
 from my_submission.budget.record import Degraded, degraded_stretches
 from my_submission.budget.shared import SharedSound
 from my_submission.budget.song_run import SongRun
@@ -268,3 +270,25 @@ def test_a_campaign_of_songs_is_never_late(
                 is_whole = coverage.read(place, place + 1)[1][0] > 1 - 1e-6
                 assert is_whole or any(place in gap for gap in coverage.uncovered())
         run.close()
+
+
+class StuckRunner(FakeRunner):
+    """Estimates half of what it is to, and does not come to an end then."""
+
+    def event(self, seconds: float) -> Event | None:
+        if self._pass is None:
+            self._begin()
+            half = len(self.runs[-1].span) // 2
+            os.truncate(self._descriptor, self._frame_bytes * half)
+            return Written(half)
+        self._clock.now += max(0.0, seconds)
+        return None
+
+
+def test_nothing_else_is_begun_while_a_pass_goes_on(clock: Clock, make_run: MakeRun) -> None:
+    # What has been estimated need not be split: there would be time for another pass.
+    run = make_run(2 * NEEDED, splitting=0.05 / SAMPLE_RATE)
+    runner = StuckRunner(TFC_TDF_ONLY, clock)
+    assert not compute(run, runner, TFC_TDF_ONLY)
+    assert len(runner.runs) == 1
+    assert clock.now <= 2 * NEEDED
