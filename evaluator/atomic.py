@@ -17,7 +17,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Yields:
         The name to write. On any exception the file stays as it was and nothing else is left.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    # Not `with_name`, which refuses "." with an error of its own.
+    temporary = path.parent / f".{path.stem}.{os.getpid()}.partial{path.suffix}"
     try:
         yield temporary
         temporary.replace(path)

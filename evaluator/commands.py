@@ -1,27 +1,26 @@
 """The `demix` commands of the evaluator: `evaluate` and `score`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from evaluator import commands_of_runs
+from evaluator.command_errors import as_demix_errors
+from evaluator.data_sets import Split, Subset, open_data_set
 from evaluator.errors import EvaluatorError
-from evaluator.report import print_scores, quarter_of_mixture, write_scores
-from evaluator.scoring import SongScore, score_song, songs_with_references
-from evaluator.sound import (
-    LOSSLESS,
-    STEMS,
-    list_songs,
-    name_some,
-    require_sound,
-    subfolders,
-)
+from evaluator.report import QUARTER_NAME, print_scores, quarter_of_mixture, write_scores
+from evaluator.results import FLOOR, Metrics, Scores, write_csv, write_run, write_text
+from evaluator.scoring import SongScore, mean_score, score_song, songs_with_references
+from evaluator.sound import STEMS, name_some, subfolders
+from evaluator.summary import score_table, summary
 from my_submission.cli.batch import Report, error_console, run_songs
 from my_submission.cli.options import (
     BackendOption,
     DeviceOption,
+    JobsOption,
     ModelsOption,
     NameOption,
     OutOption,
@@ -36,13 +35,16 @@ def register(app: typer.Typer) -> None:
     """Add the commands to an application."""
     app.command()(evaluate)
     app.command()(score)
+    commands_of_runs.register(app)
 
 
 def evaluate(
     data: Annotated[
         Path,
         typer.Argument(
-            metavar="DATA", help="Folder with SONG/mixture.wav and SONG/STEM.wav (or .flac)."
+            metavar="DATA",
+            help="Folder with SONG/mixture.wav and SONG/STEM.wav (or .flac), or MUSDB18 or "
+            "MUSDB18-HQ: the folder with train and test.",
         ),
     ],
     name: NameOption = "starter",
@@ -51,51 +53,94 @@ def evaluate(
     models: ModelsOption = None,
     precision: PrecisionOption = "auto",
     backend: BackendOption = "auto",
+    subset: Annotated[Subset | None, typer.Option(help="Of MUSDB18.", show_default="test")] = None,
+    split: Annotated[
+        Split | None, typer.Option(help="Of MUSDB18's train subset.", show_default="both")
+    ] = None,
+    songs: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,...", help="Only these songs.", show_default="all"),
+    ] = None,
+    metrics: Annotated[
+        Metrics,
+        typer.Option(
+            help="global: the challenge's SDR, SI-SDR and null depth; all: museval's BSSEval v4 "
+            "as well, which takes about a minute per song and core."
+        ),
+    ] = "all",
     skip_existing: SkipExistingOption = False,
+    jobs: JobsOption = 1,
 ) -> None:
-    """Separate a folder of songs into OUT/SYSTEM/SONG/STEM.wav and score the stems.
+    """Separate songs into OUT/SYSTEM/SONG/STEM.wav and score them as they finish.
 
-    A song that fails is named and the others go on; the exit status is 1 then.
+    A song that fails is named and the others go on; the exit status is 1 then. After a run that
+    was stopped, --skip-existing goes on with the songs whose stems are not there or not whole,
+    and scores what has not been scored.
 
-    The scores are printed and kept in OUT/SYSTEM/scores.json.
+    The scores are printed and kept in OUT/SYSTEM: scores.md and scores.csv, scores.json with the
+    challenge's SDR, museval/SONG.json and SONG/scores.json.
     """
     console = error_console()
-    results = out / name
-    with _as_demix_errors():
-        songs = list_songs(data)
-    if results.resolve() == data.resolve():
-        raise DemixError(f"{results} holds the references: give another folder with --out")
+    run = out / name
+    names = None if songs is None else [song.strip() for song in songs.split(",") if song.strip()]
+    with as_demix_errors():
+        found = open_data_set(data, subset=subset, split=split, names=names)
+    if run.resolve() == found.root or any(
+        (run / song.name).resolve() == song.location for song in found.songs
+    ):
+        raise DemixError(f"{run} holds the references: give another folder with --out")
+    if metrics == "all" and find_spec("museval") is None:
+        raise DemixError("museval is not installed: pip install museval, or give --metrics global")
 
     def say(line: str) -> None:
         console.print(line, markup=False, highlight=False)
 
     # Late: torch takes seconds to import, which `demix --help` should not wait for.
+    from evaluator.evaluation import Evaluation
+    from evaluator.run_description import describe_run
     from my_submission.separator import Separator
 
     separator = Separator(
         name, models=models, device=device, precision=precision, backend=backend, say=say
     )
-    scores: list[SongScore] = []
-
-    def separate_and_score(song: str, report: Report) -> None:
-        stems = {stem: results / song / f"{stem}.wav" for stem in STEMS}
-        with _as_demix_errors():
-            mixture = require_sound(data / song, "mixture", LOSSLESS)
-            # Before the long part: a song that cannot be scored is found out at once.
-            for stem in STEMS:
-                require_sound(data / song, stem, LOSSLESS)
-            if not (skip_existing and all(path.is_file() for path in stems.values())):
-                separator.separate_to_files(
-                    mixture, stems, source_rate=True, progress=report, say=say
-                )
-            scores.append(score_song(data / song, results / song, name=song))
-
-    failed = run_songs(songs, separate_and_score, jobs=1, console=console, title=str)
-    if scores:
-        _show(scores, data, results / "scores.json")
+    description = describe_run(name, found, separator.compute, models)
+    if description["warning"] is not None:
+        say(f"note: {description['warning']}")
+    evaluation = Evaluation(
+        found,
+        run,
+        separator,
+        metrics=metrics,
+        skip_existing=skip_existing,
+        describe=lambda: write_run(run, description),
+        console=console,
+        say=say,
+    )
+    evaluation.separate_and_score(jobs)
+    done = [evaluation.scores[s.name] for s in found.songs if s.name in evaluation.scores]
+    if done:
+        with as_demix_errors():
+            write_csv(run, description, done)
+            write_text(run / "scores.md", summary(description, done))
+            scores, quarter = _challenge_scores(done)
+            print_scores(scores, quarter)
+            write_scores(run / "scores.json", scores, quarter)
+        typer.echo(f"\n{score_table(description, done)}\n\nAll scores: {run / 'scores.md'}")
+    failed = [song.name for song in found.songs if song.name in evaluation.failed]
     if failed:
         say(f"failed: {shown(name_some(failed))}")
         raise typer.Exit(1)
+
+
+def _challenge_scores(done: Sequence[Scores]) -> tuple[list[SongScore], SongScore]:
+    """Give the global SDR of each song, and the mean of a quarter of the mixture's."""
+    scores = [SongScore(song["song"], _global_sdr(song["scores"])) for song in done]
+    quarters = [SongScore(song["song"], _global_sdr(song["floor"][FLOOR])) for song in done]
+    return scores, mean_score(quarters, name=QUARTER_NAME)
+
+
+def _global_sdr(stems: Scores) -> dict[str, float]:
+    return {stem: stems[stem]["global_sdr"] for stem in STEMS}
 
 
 def score(
@@ -114,7 +159,7 @@ def score(
     A song that cannot be scored is named and the others go on; the exit status is 1 then.
     """
     console = error_console()
-    with _as_demix_errors():
+    with as_demix_errors():
         names = songs_with_references(references)
         separated = {path.name for path in subfolders(estimates)}
         if not separated.intersection(names):
@@ -122,7 +167,7 @@ def score(
     scores: list[SongScore] = []
 
     def score_one(song: str, _report: Report) -> None:
-        with _as_demix_errors():
+        with as_demix_errors():
             if song not in separated:
                 raise EvaluatorError(f"{estimates} holds no estimates of {song}")
             scores.append(score_song(references / song, estimates / song, name=song))
@@ -135,16 +180,8 @@ def score(
 
 
 def _show(scores: list[SongScore], references: Path, json_file: Path | None) -> None:
-    with _as_demix_errors():
+    with as_demix_errors():
         quarter = quarter_of_mixture(references, [song.name for song in scores])
         print_scores(scores, quarter)
         if json_file is not None:
             write_scores(json_file, scores, quarter)
-
-
-@contextmanager
-def _as_demix_errors() -> Iterator[None]:
-    try:
-        yield
-    except EvaluatorError as error:
-        raise DemixError(str(error)) from error

@@ -1,62 +1,21 @@
 """The commands `demix evaluate` and `demix score`."""
 
 import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import soundfile
-import typer
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from evaluator.commands import register
 from evaluator.sound import STEMS
 from my_submission.errors import DemixError
+from tests.fake_separator import FakeSeparator, fake_separator, invoke
 from tests.song_folders import write_song, write_wav
 
+__all__ = ["fake_separator"]
 
-class FakeSeparator:
-    """Gives a quarter of the mixture as every stem; refuses songs whose name says so."""
-
-    made: ClassVar[list[tuple[str, dict[str, Any]]]]
-    separated: ClassVar[list[str]]
-
-    def __init__(self, system: str, **options: Any) -> None:
-        if system == "none_such":
-            raise DemixError("none_such is no system")
-        options.pop("say")
-        self.made.append((system, options))
-
-    def separate_to_files(
-        self,
-        path: Path,
-        paths: Mapping[str, Path],
-        *,
-        source_rate: bool,
-        progress: Callable[[int, int], None],
-        say: Callable[[str], None],
-    ) -> None:
-        assert source_rate  # or the stems would not fit the references
-        say(f"reading [{path.parent.name}]")
-        if "broken" in path.parent.name:
-            raise DemixError(f"{path} is broken")
-        mixture, rate = soundfile.read(path)
-        progress(len(mixture), len(mixture))
-        for stem_path in paths.values():
-            write_wav(stem_path, mixture / 4, rate)
-        self.separated.append(path.parent.name)
-
-
-@pytest.fixture(autouse=True)
-def separator(monkeypatch: pytest.MonkeyPatch) -> type[FakeSeparator]:
-    """Put the fake in the separator's place."""
-    monkeypatch.delenv("DEMIX_MODELS", raising=False)
-    monkeypatch.setattr(FakeSeparator, "made", [], raising=False)
-    monkeypatch.setattr(FakeSeparator, "separated", [], raising=False)
-    monkeypatch.setattr("my_submission.separator.Separator", FakeSeparator)
-    return FakeSeparator
+pytestmark = pytest.mark.usefixtures("separator")
 
 
 @pytest.fixture
@@ -67,10 +26,9 @@ def data(tmp_path: Path, rng: np.random.Generator) -> Path:
     return tmp_path / "data"
 
 
-def invoke(*arguments: str | Path) -> Result:
-    app = typer.Typer()
-    register(app)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+def evaluate(*arguments: str | Path) -> Result:
+    """Invoke the command without museval, which takes seconds per song."""
+    return invoke("evaluate", *arguments, "--metrics", "global")
 
 
 def quarter_as_estimates(data: Path, estimates: Path) -> None:
@@ -84,14 +42,14 @@ def quarter_as_estimates(data: Path, estimates: Path) -> None:
 def test_evaluate_separates_and_scores(
     tmp_path: Path, data: Path, separator: type[FakeSeparator]
 ) -> None:
-    result = invoke("evaluate", data, "-n", "mine", "-o", tmp_path / "out")
+    result = evaluate(data, "-n", "mine", "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
     expected = {"models": None, "device": "auto", "precision": "auto", "backend": "auto"}
     assert separator.made == [("mine", expected)]
     assert separator.separated == ["a", "b"]
     for song in ("a", "b"):
-        stems = {path.name for path in (tmp_path / "out" / "mine" / song).iterdir()}
-        assert stems == {f"{stem}.wav" for stem in STEMS}
+        files = {path.name for path in (tmp_path / "out" / "mine" / song).iterdir()}
+        assert files == {*(f"{stem}.wav" for stem in STEMS), "scores.json"}
     scores = json.loads((tmp_path / "out" / "mine" / "scores.json").read_text())
     assert list(scores["songs"]) == ["a", "b"]
     assert scores["mean"] == pytest.approx(scores["quarter_of_mixture"])
@@ -104,7 +62,7 @@ def test_evaluate_passes_its_options_on(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     options = ["--name", "mine", "--device", "cpu", "--models", "m", "--precision", "fast"]
-    assert invoke("evaluate", data, *options, "--backend", "openvino").exit_code == 0
+    assert evaluate(data, *options, "--backend", "openvino").exit_code == 0
     expected = {
         "models": Path("m"),
         "device": "cpu",
@@ -121,7 +79,7 @@ def test_evaluate_goes_on_after_a_song_that_fails(
     write_song(data / "a broken one", rng)
     write_song(data / "a silent one", rng)
     (data / "a silent one" / "drums.wav").unlink()
-    result = invoke("evaluate", data, "-o", tmp_path / "out")
+    result = evaluate(data, "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert separator.separated == ["a", "b"]
     assert f"error: {data / 'a broken one' / 'mixture.wav'} is broken\n" in result.stderr
@@ -135,7 +93,7 @@ def test_evaluate_without_any_good_song(
     tmp_path: Path, data: Path, rng: np.random.Generator
 ) -> None:
     write_song(tmp_path / "bad" / "broken", rng)
-    result = invoke("evaluate", tmp_path / "bad", "-o", tmp_path / "out")
+    result = evaluate(tmp_path / "bad", "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert not (tmp_path / "out").exists()
     assert result.stdout == ""
@@ -145,13 +103,26 @@ def test_evaluate_without_any_good_song(
 def test_evaluate_skips_what_is_there(
     tmp_path: Path, data: Path, separator: type[FakeSeparator]
 ) -> None:
-    arguments = ("evaluate", data, "-o", tmp_path / "out", "--skip-existing")
-    assert invoke(*arguments).exit_code == 0
+    arguments = (data, "-o", tmp_path / "out", "--skip-existing")
+    assert evaluate(*arguments).exit_code == 0
     (tmp_path / "out" / "starter" / "b" / "vocals.wav").unlink()
     first = (tmp_path / "out" / "starter" / "scores.json").read_bytes()
-    assert invoke(*arguments).exit_code == 0
+    assert evaluate(*arguments).exit_code == 0
     assert separator.separated == ["a", "b", "b"]
     assert (tmp_path / "out" / "starter" / "scores.json").read_bytes() == first
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_evaluate_does_not_skip_stems_of_another_song(
+    tmp_path: Path, data: Path, separator: type[FakeSeparator], rate: int
+) -> None:
+    arguments = (data, "-o", tmp_path / "out", "--skip-existing")
+    assert evaluate(*arguments).exit_code == 0
+    for stem in STEMS:  # all of one length, which is not the song's
+        length = 999 if rate == 44_100 else 1000
+        write_wav(tmp_path / "out" / "starter" / "b" / f"{stem}.wav", np.zeros((length, 2)), rate)
+    assert evaluate(*arguments).exit_code == 0
+    assert separator.separated == ["a", "b", "b"]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +143,7 @@ def test_evaluate_refuses(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    result = invoke("evaluate", *arguments)
+    result = evaluate(*arguments)
     assert isinstance(result.exception, DemixError)
     assert complaint in str(result.exception)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "empty"]
@@ -248,7 +219,7 @@ def test_evaluate_with_real_networks(
     tmp_path: Path, data: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
-    result = invoke("evaluate", data, "--models", models, "-d", "cpu", "-o", tmp_path / "out")
+    result = evaluate(data, "--models", models, "-d", "cpu", "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
     info = soundfile.info(tmp_path / "out" / "starter" / "a" / "vocals.wav")
     assert (info.frames, info.subtype) == (1000, "FLOAT")

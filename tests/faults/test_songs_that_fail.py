@@ -31,7 +31,8 @@ def evaluate(tmp_path: Path, data: Path, models: Path) -> Callable[[], Result]:
     app = typer.Typer()
     register(app)
     options = ["--models", models, "-d", "cpu", "--precision", "exact", "-o", tmp_path / "out"]
-    words = ["evaluate", data, *options, "--backend", "onnxruntime"]
+    options += ["--backend", "onnxruntime", "--metrics", "global"]
+    words = ["evaluate", data, *options]
     return lambda: CliRunner().invoke(app, [str(word) for word in words])
 
 
@@ -39,7 +40,14 @@ def assert_others_are_there(result: Result, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "failed: bad\n" in result.stderr
     results = tmp_path / "out" / "starter"
-    assert sorted(path.name for path in results.iterdir()) == ["a", "c", "scores.json"]
+    assert sorted(path.name for path in results.iterdir()) == [
+        "a",
+        "c",
+        "run.json",
+        "scores.csv",
+        "scores.json",
+        "scores.md",
+    ]
     assert list(json.loads((results / "scores.json").read_text())["songs"]) == ["a", "c"]
 
 

@@ -1,0 +1,98 @@
+"""Which systems have heard in training what they are scored on."""
+
+from evaluator.data_sets import DataSet
+
+HEARD_TEST_SONGS = {
+    "leaderboard_b": "was trained on",
+    "leaderboard_c": "contains a network that was trained on",
+    "leaderboard_c_demucs": "contains a network that was trained on",
+    "mdx_extra": "was trained on",
+}
+"""Systems whose networks have MUSDB18's test songs in their training set, and how they do."""
+
+OWN_NETWORKS = ("starter",)
+"""Systems that have heard no song of MUSDB18."""
+
+TEST_SONGS = """
+AM Contra - Heart Peripheral
+Al James - Schoolboy Facination
+Angels In Amplifiers - I'm Alright
+Arise - Run Run Run
+BKS - Bulldozer
+BKS - Too Much
+Ben Carrigan - We'll Talk About It All Tonight
+Bobby Nobody - Stitch Up
+Buitraker - Revo X
+Carlos Gonzalez - A Place For Us
+Cristina Vane - So Easy
+Detsky Sad - Walkie Talkie
+Enda Reilly - Cur An Long Ag Seol
+Forkupines - Semantics
+Georgia Wonder - Siren
+Girls Under Glass - We Feel Alright
+Hollow Ground - Ill Fate
+James Elder & Mark M Thompson - The English Actor
+Juliet's Rescue - Heartbeats
+Little Chicago's Finest - My Own
+Louis Cressy Band - Good Time
+Lyndsey Ollard - Catching Up
+M.E.R.C. Music - Knockout
+Moosmusic - Big Dummy Shake
+Motor Tapes - Shore
+Mu - Too Bright
+Nerve 9 - Pray For The Rain
+PR - Happy Daze
+PR - Oh No
+Punkdisco - Oral Hygiene
+Raft Monk - Tiring
+Sambasevam Shanmugam - Kaathaadi
+Secretariat - Borderline
+Secretariat - Over The Top
+Side Effects Project - Sing With Me
+Signe Jakobsen - What Have You Done To Me
+Skelpolu - Resurrection
+Speak Softly - Broken Man
+Speak Softly - Like Horses
+The Doppler Shift - Atrophy
+The Easton Ellises (Baumi) - SDRNR
+The Easton Ellises - Falcon 69
+The Long Wait - Dark Horses
+The Mountaineering Club - Mallory
+The Sunshine Garcia Band - For I Am The Moon
+Timboz - Pony
+Tom McKenzie - Directions
+Triviul feat. The Fiend - Widow
+We Fell From The Sky - Not You
+Zeno - Signs
+""".strip().splitlines()
+"""MUSDB18's, by which they are known in a plain folder too."""
+
+
+def contamination(system: str, data: DataSet) -> str | None:
+    """Say why the scores of a system on these songs mean little; None where they mean something.
+
+    Args:
+        system: its name.
+        data: the songs.
+    """
+    if system in HEARD_TEST_SONGS and _has_test_songs(data):
+        return (
+            f"{system} {HEARD_TEST_SONGS[system]} MUSDB18's test songs: its scores on them mean"
+            " nothing, only those of systems such as leaderboard_a do"
+        )
+    if data.subset == "train" and system not in OWN_NETWORKS:
+        return (
+            f"MUSDB18's train songs are what {system}'s networks were trained on, unless they are"
+            " your own: its scores on them say little of other songs"
+        )
+    return None
+
+
+def _has_test_songs(data: DataSet) -> bool:
+    known = {_letters(name) for name in TEST_SONGS}
+    return data.subset == "test" or any(_letters(song.name) in known for song in data.songs)
+
+
+def _letters(name: str) -> str:
+    """Reduce a name to what unpackers and file systems leave of it."""
+    return "".join(c for c in name.casefold() if c.isalnum())

@@ -1,0 +1,147 @@
+"""A song's sounds for its page: found, and encoded piece by piece as scripts that a page can load.
+
+A piece holds all of the song's sounds for ``PIECE_SECONDS``, and ``PAD_SECONDS`` more on both
+sides, where there is more: in it neighbours are cross-faded, and an encoder's edges stay unheard.
+"""
+
+import base64
+import io
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import soundfile as sf
+
+from evaluator.data_sets import DataSong
+from evaluator.errors import EvaluatorError
+from evaluator.runs import Song
+from evaluator.sound import LOSSLESS, READABLE, STEMS, Block, find_sound
+
+MIXTURE = "mixture"
+ESTIMATE = "estimate"
+REFERENCE = "reference"
+
+COMPRESSION = 0.6
+"""libsndfile's scale from 0 to 1; of a stereo sound this makes about 130 kbit/s."""
+
+PIECE_SECONDS = 10
+PAD_SECONDS = 0.1
+WRITE_FRAMES = 1 << 14
+
+MUSDB_STREAMS = {MIXTURE: 0, "drums": 1, "bass": 2, "other": 3, "vocals": 4}
+"""Of a ``.stem.mp4`` of MUSDB18."""
+
+MUSDB_RATE = 44_100
+
+
+@contextmanager
+def open_sounds(song: Song, references: Path | None) -> Iterator[dict[str, sf.SoundFile]]:
+    """Open a song's sounds.
+
+    Args:
+        song: of a run.
+        references: a folder with the mixture and the stems, or a ``.stem.mp4``; None where they
+            are not known.
+
+    Yields:
+        ``STEM.estimate`` for each stem, and, where there are references, ``mixture`` and
+        ``STEM.reference``; all of one sample rate.
+
+    Raises:
+        EvaluatorError: a file cannot be read, or has another sample rate.
+    """
+    with ExitStack() as stack:
+        paths = {
+            f"{stem}.{ESTIMATE}": path
+            for stem in STEMS
+            if (path := find_sound(song.folder, stem, READABLE))
+        }
+        if references is not None:
+            if references.is_file():
+                packed = DataSong(song.name, references, MUSDB_STREAMS, MUSDB_RATE)
+                references = stack.enter_context(packed.open()).mixture.parent
+            for name in (MIXTURE, *STEMS):
+                if path := find_sound(references, name, LOSSLESS):
+                    paths[name if name == MIXTURE else f"{name}.{REFERENCE}"] = path
+        sounds = {name: stack.enter_context(_open(path)) for name, path in paths.items()}
+        rates = {sound.samplerate for sound in sounds.values()}
+        if len(rates) != 1:
+            found = f"the sample rates {sorted(rates)}" if rates else "no sounds"
+            raise EvaluatorError(f"{song.folder} and its references have {found}: separate it anew")
+        yield sounds
+
+
+def read_piece(sound: sf.SoundFile, start: int, stop: int) -> Block:
+    """Read frames ``[start, stop)``, fewer at the end of the file.
+
+    Raises:
+        EvaluatorError: the file is damaged.
+    """
+    try:
+        sound.seek(min(start, sound.frames))
+        block: Block = sound.read(max(stop - start, 0), dtype="float64", always_2d=True)
+    except sf.LibsndfileError as error:
+        raise EvaluatorError(f"a sound cannot be read: {error.error_string}") from error
+    return block
+
+
+def write_pieces(sounds: Mapping[str, sf.SoundFile], folder: Path) -> int:
+    """Write all sounds as ``piece-N.js``; gives their number.
+
+    Args:
+        sounds: of ``open_sounds``.
+        folder: to write into; it is there.
+    """
+    rate: int = next(iter(sounds.values())).samplerate
+    length = max(sound.frames for sound in sounds.values())
+    num_pieces: int = max(1, math.ceil(length / (PIECE_SECONDS * rate)))
+    pad = round(PAD_SECONDS * rate)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for index in range(num_pieces):
+            start, stop = (PIECE_SECONDS * rate * edge for edge in (index, index + 1))
+            blocks = [
+                read_piece(sound, max(0, start - pad), stop + pad) for sound in sounds.values()
+            ]
+            encoded = pool.map(lambda block: encode(block, rate), blocks)
+            document = {
+                name: base64.b64encode(data).decode("ascii")
+                for name, data in zip(sounds, encoded, strict=True)
+                if data
+            }
+            script = f"demixPiece({index}, {json.dumps(document)});\n"
+            (folder / f"piece-{index}.js").write_text(script, encoding="ascii")
+    return num_pieces
+
+
+def encode(block: Block, rate: int) -> bytes:
+    """Encode ``[frames, channels]`` as Ogg Vorbis; nothing where there are no frames."""
+    if not len(block):
+        return b""
+    # One or two channels need no layout to be agreed on.
+    block = block[:, :2]
+    target = io.BytesIO()
+    with sf.SoundFile(
+        target,
+        "w",
+        rate,
+        block.shape[1],
+        format="OGG",
+        subtype="VORBIS",
+        compression_level=COMPRESSION,
+    ) as file:
+        # libsndfile's stack does not bear much more at once.
+        for start in range(0, len(block), WRITE_FRAMES):
+            file.write(block[start : start + WRITE_FRAMES])
+    return target.getvalue()
+
+
+def _open(path: Path) -> sf.SoundFile:
+    try:
+        # By descriptor, because libsndfile cannot open names that are not Unicode.
+        return sf.SoundFile(os.open(path, os.O_RDONLY), closefd=True)
+    except sf.LibsndfileError as error:
+        raise EvaluatorError(f"{path} cannot be read as sound: {error.error_string}") from error
