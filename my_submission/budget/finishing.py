@@ -3,13 +3,14 @@
 import math
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from my_submission.audio.output import FLOAT_WAV, StemWriter
+from my_submission.audio.output import FLOAT_WAV, OutputFormat, StemWriter
 from my_submission.audio.scratch_space import scratch_folder
 from my_submission.budget.assembly import Estimates, assembled
 from my_submission.budget.coverage import Coverage, Stretch
@@ -25,8 +26,41 @@ OPENINGS = 5.0
 SPLITTING_SHARE = 0.2
 """Of the limit, that is kept for the split by frequency at most."""
 
+SPLITTING_SAFETY = 1.3
+"""Likewise for the split by frequency, without which stems can be written as well."""
+
+SHARED_BY = 2.0
+LAST_PACES = 3
+USUAL_OF = 5
+"""Measurements of this process's pace: the last ones count, and the best of the first is usual."""
+
 TRIAL = 5 * SAMPLE_RATE
 """Samples that are written to see how long it takes."""
+
+
+class OwnPace:
+    """How many times slower this process runs than when this was made.
+
+    The pace of the networks' process does not tell: it may be another that keeps it waiting.
+    """
+
+    def __init__(self) -> None:
+        self._last = deque([1.0] * LAST_PACES, LAST_PACES)
+        self._usual = min(self._seconds() for _ in range(USUAL_OF))
+
+    def __call__(self) -> float:
+        """Measure it, in about a millisecond; give the median of the last few.
+
+        The networks' process takes half of the processor; it will be stopped while stems are
+        written, so that this does not count.
+        """
+        self._last.append(max(1.0, self._seconds() / self._usual / SHARED_BY))
+        return sorted(self._last)[LAST_PACES // 2]
+
+    def _seconds(self) -> float:
+        began = time.perf_counter()
+        np.fft.rfft(np.ones((16, 4096), np.float32))
+        return time.perf_counter() - began
 
 
 @dataclass(frozen=True)
@@ -47,9 +81,15 @@ class Finishing:
         """Give what is kept for a song of which so many samples have no estimate."""
         return self.writing + min(self.splitting * num_missing, self.most_splitting)
 
-    def can_split(self, num_missing: int, left: float) -> bool:
-        """Tell whether the seconds left are enough to split so many samples by frequency."""
-        return self.writing + self.splitting * num_missing <= left
+    def can_split(self, num_missing: int, left: float, pace: float = 1.0) -> bool:
+        """Tell whether the seconds left are enough to split so many samples by frequency.
+
+        Args:
+            num_missing: The samples.
+            left: Seconds.
+            pace: How many times longer everything takes than when it was measured.
+        """
+        return pace * (self.writing + self.splitting * num_missing) <= left
 
 
 @dataclass(frozen=True)
@@ -73,7 +113,7 @@ class FinishingCosts:
             opening: Those that checking and copying it took.
         """
         writing = max(SAFETY * self.writing * num_samples, OPENINGS * opening)
-        return Finishing(writing, SAFETY * self.splitting, SPLITTING_SHARE * limit)
+        return Finishing(writing, SPLITTING_SAFETY * self.splitting, SPLITTING_SHARE * limit)
 
 
 def margin(limit: float) -> float:
@@ -81,8 +121,11 @@ def margin(limit: float) -> float:
     return max(0.2, 0.02 * limit)
 
 
-def measure_finishing() -> FinishingCosts:
+def measure_finishing(fmt: OutputFormat = FLOAT_WAV) -> FinishingCosts:
     """Measure what it takes to put stems together and to write them.
+
+    Args:
+        fmt: How they are written: MP3 takes thirty times as long as WAV.
 
     Raises:
         DemixError: Scratch files cannot be written.
@@ -94,7 +137,7 @@ def measure_finishing() -> FinishingCosts:
         coverage = Coverage(TRIAL)
         coverage.add(Stretch(estimate, 0, TRIAL))
         seconds = [
-            _seconds(assembled(song, estimates, by_frequency=by_frequency))
+            _seconds(assembled(song, estimates, by_frequency=by_frequency), fmt)
             for estimates, by_frequency in (
                 (Estimates(TRIAL, tfc_tdf=coverage), False),
                 (Estimates(TRIAL), True),
@@ -105,11 +148,11 @@ def measure_finishing() -> FinishingCosts:
     return FinishingCosts(max(whole, equal), max(by_frequency - equal, 0.0))
 
 
-def _seconds(blocks: Iterator[Audio]) -> float:
+def _seconds(blocks: Iterator[Audio], fmt: OutputFormat) -> float:
     with tempfile.TemporaryDirectory(dir=scratch_folder()) as folder:
-        paths: dict[str, Path] = {stem: Path(folder) / f"{stem}.wav" for stem in STEMS}
+        paths: dict[str, Path] = {stem: Path(folder) / f"{stem}{fmt.suffix}" for stem in STEMS}
         began = time.perf_counter()
-        with StemWriter(paths, TRIAL, FLOAT_WAV, say=_silent) as writer:
+        with StemWriter(paths, TRIAL, fmt, say=_silent) as writer:
             for block in blocks:
                 writer.write(dict(zip(STEMS, block, strict=True)))
         return time.perf_counter() - began

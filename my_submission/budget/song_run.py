@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from my_submission.budget.assembly import Estimates, assembled
-from my_submission.budget.coverage import Coverage, Loudness, Stretch
+from my_submission.budget.coverage import FADE, Coverage, Loudness, Stretch
 from my_submission.budget.finishing import Finishing
 from my_submission.budget.ladder import NO_LIMIT, OVERLAPS, SHORTEST_PART, Plan, make_plan
 from my_submission.budget.messages import Ended, Event, Passed, Ready, Run, Written
@@ -25,6 +25,10 @@ PLENTY = 0.5
 STEM_GAIN_DB = {"bass": 0.37, "drums": 0.26, "other": 0.84, "vocals": 0.66}
 """What the mean SDR of the demo songs gains where one stem is estimated by the starter and the
 others share the rest, over the split of the mixture (`python -m benchmarks.lateness --gains`)."""
+
+
+EXPECTED = 1.1
+"""Times what a run is expected to take: then it is waited for no longer than needed."""
 
 
 class Runner(Protocol):
@@ -55,10 +59,12 @@ class SongRun:
         clock: Gives seconds.
         progress: Called with the samples done and in all, of all parts together.
         pace: How many times longer passes took in the last song than when they were measured.
+        measure_own_pace: Gives how many times slower this process runs than when it was measured.
 
     Attributes:
         estimates: What there is so far.
         pace: As above, of the last passes.
+        own_pace: How many times slower this process ran after the last pass than it was measured.
         plans: Each plan of another step than the one before, and when it was made.
     """
 
@@ -73,22 +79,27 @@ class SongRun:
         clock: Callable[[], float],
         progress: Callable[[int, int], None] | None = None,
         pace: float = 1.0,
+        measure_own_pace: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self.num_samples, self.deadline, self.clock, self.pace = num_samples, deadline, clock, pace
+        self.own_pace = measure_own_pace()
         self.estimates = Estimates(num_samples)
         self.plans: list[tuple[float, Plan]] = []
         self._song, self._loudness, self._progress = song, loudness, progress
-        self._finishing = finishing
+        self._finishing, self._measure_own_pace = finishing, measure_own_pace
         self._running = 0  # samples that the run under way has estimated of all stems
         self._has_tried = self._has_passed = self._is_split = False
 
     @property
+    def latest(self) -> float:
+        """When to end where nothing is missing then."""
+        return self.deadline - self.own_pace * self._finishing.seconds(0)
+
+    @property
     def until(self) -> float:
-        """When to end: what is missing then takes time, too."""
+        """When to end with what is there: what is missing takes time, too."""
         missing = max(0, self.estimates.num_missing - self._running)
-        # The song before does not tell: a pace from there might leave no time to find that out.
-        pace = max(1.0, self.pace) if self._has_passed else 1.0
-        return self.deadline - pace * self._finishing.seconds(missing)
+        return self.deadline - self.own_pace * self._finishing.seconds(missing)
 
     def compute(self, runner: Runner, ready: Ready, fast: Costs | None, is_fast: bool) -> bool:
         """Run what fits, until all is done or the time is over.
@@ -104,7 +115,7 @@ class SongRun:
         """
         self._know(ready)
         tfc_tdf, demucs = self.estimates.tfc_tdf, self.estimates.demucs
-        while (left := self.until - self.clock()) > 0:
+        while (left := self.latest - self.clock()) > 0:
             missing = 0 if tfc_tdf is None else tfc_tdf.missing
             plan = make_plan(
                 missing,
@@ -237,14 +248,16 @@ class SongRun:
         spent, last = 0.0, self.clock()
         try:
             runner.start(run, self._song, estimate)
-            while (event := runner.event(self.until - self.clock())) is not None:
+            while (event := runner.event(self._waiting(work - spent))) is not None:
                 if isinstance(event, Ended):
                     return True
                 if isinstance(event, Written):
                     stretch.stop = run.start + event.position
-                    self._running = event.position if run.stem is None else 0
+                    if run.stem is None:  # where it fades in and out, it is missing still
+                        self._running = max(0, event.position - 2 * FADE)
                     self._report(event.position)
                 if isinstance(event, Passed) and event.seconds > spent:
+                    self.own_pace = self._measure_own_pace()
                     now = self.clock()
                     pace = (now - last) / (event.seconds - spent)
                     # What was measured, or the song before, tells less than this song's first pass.
@@ -252,13 +265,21 @@ class SongRun:
                     self.pace = habit * self.pace + (1 - habit) * pace
                     self._has_passed = True
                     last, spent = now, event.seconds
-                    if could_do_less and self.pace * (work - spent) > self.until - now:
+                    if could_do_less and self.pace * (work - spent) > self.latest - now:
                         runner.stop()
                         could_do_less = False
             return False
         finally:
             coverage.add(stretch)
             self._running = 0
+
+    def _waiting(self, work: float) -> float:
+        """Give the seconds to wait for a run at most, of which so many seconds of work are left.
+
+        It may go on as long as it is expected to, but then what it leaves is split in time.
+        """
+        now = self.clock()
+        return min(self.latest, max(self.until, now + EXPECTED * self.pace * work)) - now
 
     def _report(self, running: int) -> None:
         """Say what is done of the parts together; of what runs, so many samples."""

@@ -13,7 +13,7 @@ from my_submission.audio import Signal, open_song
 from my_submission.audio.output import FLOAT_WAV, OutputFormat, StemWriter
 from my_submission.audio.scratch import BLOCK_FRAMES
 from my_submission.budget.coverage import Loudness
-from my_submission.budget.finishing import FinishingCosts, margin, measure_finishing
+from my_submission.budget.finishing import FinishingCosts, OwnPace, margin, measure_finishing
 from my_submission.budget.ladder import Plan, make_plan
 from my_submission.budget.messages import Ready, Task
 from my_submission.budget.record import Record
@@ -52,17 +52,22 @@ class TimedSeparator:
         self._costs: Costs | None = None
         self._fast: Costs | None = None
         self._pace = 1.0
-        self._finishing = FinishingCosts(0.0, 0.0)
+        self._finishing: dict[OutputFormat, FinishingCosts] = {}
+        self._measure_own_pace = OwnPace()
         weakref.finalize(self, _end_all, self._workers)
 
-    def set_up(self) -> Ready:
+    def set_up(self, fmt: OutputFormat = FLOAT_WAV) -> Ready:
         """Load the networks, and measure what they and writing cost.
+
+        Args:
+            fmt: Format of the files to come; any other is measured when the first song wants it.
 
         Raises:
             DemixError: The system cannot be loaded.
         """
         self._start(is_fast=False)
-        self._finishing = measure_finishing()
+        self._finishing_in(fmt)
+        self._measure_own_pace = OwnPace()
         try:
             while (ready := self._ready(time.monotonic() + LONG_SET_UP)) is None:
                 continue
@@ -85,8 +90,9 @@ class TimedSeparator:
         """
         if self._costs is None or not self._workers or self._workers[0].ready is None:
             raise ValueError("set_up comes first")
-        writing = num_samples * self._finishing.writing
-        reserve = self._finishing.of_song(num_samples, limit).seconds(num_missing=0) + margin(limit)
+        costs = self._finishing_in(FLOAT_WAV)
+        writing = num_samples * costs.writing
+        reserve = costs.of_song(num_samples, limit).seconds(num_missing=0) + margin(limit)
         plan = make_plan(
             num_samples,
             num_samples,
@@ -109,7 +115,7 @@ class TimedSeparator:
     ) -> Record:
         """Separate a song from file to files, before so many seconds have passed.
 
-        The files appear together, or not at all where this raises, and with them
+        The files appear together, or not at all where this raises. After them comes
         ``SONG.budget.json`` in the first one's folder, which tells how they came about.
 
         Args:
@@ -133,7 +139,8 @@ class TimedSeparator:
             num_samples = song.signal.num_samples
             sound = stack.enter_context(SharedSound.create(2))
             loudness = _copy(song.signal, sound)
-            finishing = self._finishing.of_song(num_samples, seconds, time.monotonic() - began)
+            costs = self._finishing_in(fmt)
+            finishing = costs.of_song(num_samples, seconds, time.monotonic() - began)
             run = SongRun(
                 sound,
                 num_samples,
@@ -143,6 +150,7 @@ class TimedSeparator:
                 clock=time.monotonic,
                 progress=progress,
                 pace=self._pace,
+                measure_own_pace=self._measure_own_pace,
             )
             stack.callback(run.close)
             stack.callback(self._let_go)
@@ -166,7 +174,8 @@ class TimedSeparator:
                 position = 0
                 # Where hardly any time is left, what has no estimate is not split by frequency.
                 left = run.deadline - time.monotonic()
-                is_enough = finishing.can_split(run.estimates.num_missing, left)
+                missing = run.estimates.num_missing
+                is_enough = finishing.can_split(missing, left, self._measure_own_pace())
                 for block in run.assembled(by_frequency=is_enough):
                     mixture = sound.read(position, position + block.shape[-1])
                     stems = dict(zip(STEMS, block, strict=True))
@@ -177,10 +186,13 @@ class TimedSeparator:
                 system=self._task.system,
                 limit_seconds=seconds,
                 began=began,
-                writing=num_samples * self._finishing.writing,
+                writing=num_samples * costs.writing,
                 incidents=incidents,
             )
-        record.write(next(iter(paths.values())).parent / f"{path.stem}.budget.json")
+        try:
+            record.write(next(iter(paths.values())).parent / f"{path.stem}.budget.json")
+        except DemixError as error:  # the stems are there: they count more
+            say(f"not written: {error}")
         say(f"{path.name}: {record.line()}")
         return record
 
@@ -213,11 +225,17 @@ class TimedSeparator:
                     return
                 self._end()
                 self._start(is_fast=True)
-            except WorkerDiedError:
-                incidents.append(f"the process that runs the networks was {self._end()}")
+            except WorkerDiedError as error:
+                how = self._end()
+                incidents.append(f"the process that runs the networks was {str(error) or how}")
                 self._say(incidents[-1])
                 if len(incidents) > RESTARTS:
                     return
+
+    def _finishing_in(self, fmt: OutputFormat) -> FinishingCosts:
+        if fmt not in self._finishing:
+            self._finishing[fmt] = measure_finishing(fmt)
+        return self._finishing[fmt]
 
     def _fast_costs(self, ready: Ready) -> Costs | None:
         """Give what low precision costs where it is an option that is not taken yet."""

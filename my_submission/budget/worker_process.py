@@ -54,6 +54,7 @@ class WorkerProcess:
                 [sys.executable, "-c", COMMAND, str(ROOT), str(there.fileno()), str(lifeline)],
                 pass_fds=(there.fileno(), lifeline),
                 stdin=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C is this process's to take
                 # What is printed is the songs' list or JSON; a worker has nothing to add.
                 stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else None,
             )
@@ -105,8 +106,10 @@ class WorkerProcess:
             if isinstance(event, Said):
                 self._say(event.line)
                 continue
-            if isinstance(event, Failed):
+            if isinstance(event, Failed) and self.ready is None:
                 raise DemixError(event.reason)
+            if isinstance(event, Failed):  # in a song, which is not to be lost by it
+                raise WorkerDiedError(f"of no use: {event.reason}")
             if isinstance(event, Ready):
                 self.ready = event
             if isinstance(event, Ended):

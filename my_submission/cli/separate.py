@@ -128,24 +128,24 @@ def separate(
         if deadline is None:
             from my_submission.separator import Separator
 
-            to_files = Separator(
+            separator = Separator(
                 name, models=models, device=device, precision=precision, backend=backend, say=say
-            ).separate_to_files
+            )
+            to_files = partial(separator.separate_to_files, fmt=fmt)
         else:
             from my_submission.budget.messages import Task
             from my_submission.budget.timed_separator import TimedSeparator
 
             task = Task(name, models, device, precision, backend)
             timed = stack.enter_context(TimedSeparator(task, say=say))
-            timed.set_up()
-            to_files = partial(timed.separate_to_files, seconds=deadline)
+            timed.set_up(fmt)
+            to_files = partial(timed.separate_to_files, seconds=deadline, fmt=fmt)
 
         def separate_song(job: tuple[SongFile, dict[str, Path]], report: batch.Report) -> None:
             song, paths = job
             to_files(
                 song.path,
                 paths,
-                fmt=fmt,
                 source_rate=sample_rate == "source",
                 progress=report,
                 say=say,

@@ -5,8 +5,10 @@ import pytest
 from my_submission.budget.finishing import (
     OPENINGS,
     SAFETY,
+    SPLITTING_SAFETY,
     SPLITTING_SHARE,
     FinishingCosts,
+    OwnPace,
     margin,
     measure_finishing,
 )
@@ -24,7 +26,7 @@ def test_a_split_that_takes_long_leaves_the_time_to_the_networks() -> None:
     assert slow.seconds(1_000_000) == SPLITTING_SHARE * 100
     assert not slow.can_split(1_000_000, 100.0)
     assert slow.can_split(1000, 10.0)
-    assert slow.seconds(1000) == pytest.approx(SAFETY)
+    assert slow.seconds(1000) == pytest.approx(SPLITTING_SAFETY)
 
 
 def test_margins() -> None:
@@ -36,3 +38,18 @@ def test_the_machine_is_measured() -> None:
     costs = measure_finishing()
     assert 0 < costs.writing < 1e-3
     assert 0 <= costs.splitting < 1e-3
+
+
+def test_the_pace_of_this_process_is_the_median_of_the_last_three(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = [2.0] * 5 + [20.0, 2.0, 20.0, 20.0, 1.0]
+    monkeypatch.setattr(OwnPace, "_seconds", lambda _self: seconds.pop(0))
+    pace = OwnPace()
+    assert [pace() for _ in range(5)] == [1.0, 1.0, 5.0, 5.0, 5.0]
+
+
+def test_a_slow_process_begins_no_split_that_it_cannot_end() -> None:
+    finishing = FinishingCosts(writing=1e-6, splitting=1e-6).of_song(1_000_000, 100.0)
+    assert finishing.can_split(1_000_000, 4.1)
+    assert not finishing.can_split(1_000_000, 4.1, pace=2.0)
