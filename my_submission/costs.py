@@ -60,7 +60,7 @@ class Costs:
     Attributes:
         tfc_tdf: Of each TFC-TDF network; empty where a system has none.
         demucs: Likewise.
-        set_up: Seconds that loading them took.
+        set_up: Seconds that loading and measuring them took.
     """
 
     tfc_tdf: tuple[PassCost, ...]

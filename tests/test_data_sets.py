@@ -80,7 +80,8 @@ def test_the_sounds_of_musdb18_are_those_of_musdb(tmp_path: Path, rng: np.random
     for root in with_real_song(tmp_path / "stems"):
         data = open_data_set(root, subset="train")
         (song,), (track,) = data.songs, tracks(root, is_wav=False, subset="train")
-        assert (data.kind, song.name, song.location) == ("musdb18", track.name, Path(track.path))
+        assert (data.kind, song.name) == ("musdb18", track.name)
+        assert song.location.samefile(track.path)
         with song.open(tmp_path) as files:
             assert files.mixture.is_relative_to(tmp_path)
             assert np.array_equal(soundfile.read(files.mixture)[0], track.audio)

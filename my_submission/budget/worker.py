@@ -87,7 +87,6 @@ class _Worker:
             say=lambda line: connection.send(Said(line)),
         )
         self._separator = separator
-        loaded = time.perf_counter() - began
         parts = separator.parts
         self._parts: dict[str, Part] = {}
         self._costs: dict[str, tuple[PassCost, ...]] = {"tfc_tdf": (), "demucs": ()}
@@ -101,7 +100,7 @@ class _Worker:
                 alone[stem] = next(cost for separator, cost in measured if separator is network)
         connection.send(
             Ready(
-                Costs(self._costs["tfc_tdf"], self._costs["demucs"], loaded),
+                Costs(self._costs["tfc_tdf"], self._costs["demucs"], time.perf_counter() - began),
                 alone,
                 parts.tfc_tdf_share,
                 separator.compute.could_be_faster,

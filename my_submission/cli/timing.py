@@ -1,6 +1,7 @@
 """`demix timing`: whether songs will be separated in time on this machine."""
 
 import json
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ from my_submission.cli.options import (
     NameOption,
     PrecisionOption,
 )
+from my_submission.errors import DemixError
 from my_submission.stems import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -52,6 +54,9 @@ def timing(
     from my_submission.budget.messages import Task
     from my_submission.budget.timed_separator import TimedSeparator
 
+    available = len(os.sched_getaffinity(0))
+    if cores is not None and cores > available:
+        raise DemixError(f"--cores {cores}: there are {available} here")
     console = batch.error_console()
 
     def say(line: str) -> None:
@@ -79,7 +84,7 @@ def timing(
             "system": name,
             "limit_seconds": limit,
             "cores": cores,
-            "load_seconds": round(ready.costs.set_up, 2),
+            "set_up_seconds": round(ready.costs.set_up, 2),
             "songs": songs,
             "longest_seconds": longest,
             "longest_at_full_quality_seconds": full,

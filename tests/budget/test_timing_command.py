@@ -56,7 +56,7 @@ def test_json_on_one_core(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     assert (found["system"], found["limit_seconds"], found["cores"]) == ("starter", 100000, 1)
     assert found["longest_seconds"] == 90
-    assert found["load_seconds"] > 0
+    assert found["set_up_seconds"] > 0
     assert found["longest_at_full_quality_seconds"] > 90
     lengths = [song["song_seconds"] for song in found["songs"]]
     assert lengths == sorted([*range(60, 481, 60), 90])
@@ -113,3 +113,10 @@ def test_a_deadline_is_for_one_song_at_a_time(run: Run, song: Path) -> None:
     assert run("separate", song, "--deadline", "5", "-j", "2") == 2
     assert run("separate", song, "--deadline", "0") == 2
     assert list(Path().iterdir()) == []
+
+
+def test_more_cores_than_there_are_is_one_line(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("timing", "--cores", "4096") == 1
+    assert capsys.readouterr().err.startswith("error: --cores 4096: there are ")
