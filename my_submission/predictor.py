@@ -10,6 +10,11 @@ from my_submission.budget.timed_separator import TimedSeparator
 from my_submission.errors import DemixError
 from my_submission.user_config import SYSTEM
 
+SET_UP_LIMIT = "INFERENCE_SETUP_TIMEOUT_SECONDS"
+DEFAULT_SET_UP = 900.0
+SET_UP_SHARE = 0.9
+"""Of the limit of the set-up, after which songs may come although it goes on."""
+
 LIMIT = "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS"
 DEFAULT_LIMIT = 240.0
 """Seconds for a song, where the grader sets none."""
@@ -37,7 +42,7 @@ class DemixPredictor(MusicDemixingPredictor):
         """
         song_limit()
         self._separator = TimedSeparator(Task(SYSTEM), say=_say)
-        self._separator.set_up()
+        self._separator.set_up(seconds=SET_UP_SHARE * _limit(SET_UP_LIMIT, DEFAULT_SET_UP))
 
     def prediction(
         self,
@@ -77,13 +82,17 @@ def song_limit() -> float:
     Raises:
         DemixError: The environment variable for it is not a number above zero.
     """
-    text = os.environ.get(LIMIT) or str(DEFAULT_LIMIT)
+    return _limit(LIMIT, DEFAULT_LIMIT)
+
+
+def _limit(variable: str, default: float) -> float:
+    text = os.environ.get(variable) or str(default)
     try:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise DemixError(f"{LIMIT} is {text!r}: give seconds above zero")
+        raise DemixError(f"{variable} is {text!r}: give seconds above zero")
     return seconds
 
 

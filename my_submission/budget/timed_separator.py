@@ -3,7 +3,7 @@
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -56,27 +56,40 @@ class TimedSeparator:
         self._measure_own_pace = OwnPace()
         weakref.finalize(self, _end_all, self._workers)
 
-    def set_up(self, fmt: OutputFormat = FLOAT_WAV) -> Ready:
+    def set_up(self, fmt: OutputFormat = FLOAT_WAV, seconds: float = LONG_SET_UP) -> None:
         """Load the networks, and measure what they and writing cost.
 
         Args:
             fmt: Format of the files to come; any other is measured when the first song wants it.
+            seconds: After which it returns all the same; songs then wait for the networks.
 
         Raises:
             DemixError: The system cannot be loaded.
         """
-        self._start(is_fast=False)
-        self._finishing_in(fmt)
-        self._measure_own_pace = OwnPace()
+        until = time.monotonic() + seconds
         try:
-            while (ready := self._ready(time.monotonic() + LONG_SET_UP)) is None:
-                continue
+            self._start(is_fast=False)
+            self._finishing_in(fmt)
+            self._measure_own_pace = OwnPace()
+            if self._ready(until) is None:
+                self._say(f"{self._task.system} is not loaded after {seconds:.0f} s: songs wait")
         except WorkerDiedError as error:
+            how = self._end()
             raise DemixError(
-                f"the process that loads {self._task.system} was {self._end()}: "
+                f"the process that loads {self._task.system} was {str(error) or how}: "
                 "it may need more memory than there is"
             ) from error
-        return ready
+
+    @property
+    def costs(self) -> Costs:
+        """What the networks cost.
+
+        Raises:
+            ValueError: It has not been set up.
+        """
+        if self._costs is None:
+            raise ValueError("set_up comes first")
+        return self._costs
 
     def forecast(self, num_samples: int, limit: float) -> Plan:
         """Plan a song at the pace that was measured; `seconds` then include writing its stems.
@@ -88,8 +101,7 @@ class TimedSeparator:
         Raises:
             ValueError: It has not been set up.
         """
-        if self._costs is None or not self._workers or self._workers[0].ready is None:
-            raise ValueError("set_up comes first")
+        ready = self._workers[0].ready if self._workers else None
         costs = self._finishing_in(FLOAT_WAV)
         writing = num_samples * costs.writing
         reserve = costs.of_song(num_samples, limit).seconds(num_missing=0) + margin(limit)
@@ -97,8 +109,8 @@ class TimedSeparator:
             num_samples,
             num_samples,
             PLANNED_SHARE * (limit - reserve),
-            self._costs,
-            self._fast_costs(self._workers[0].ready),
+            self.costs,
+            None if ready is None else self._fast_costs(ready),
         )
         return replace(plan, seconds=plan.seconds + writing)
 
@@ -213,18 +225,19 @@ class TimedSeparator:
 
     def _compute(self, run: SongRun, incidents: list[str]) -> None:
         """Let the worker run what there is time for; start another where it dies."""
-        while time.monotonic() < run.until:
+        while time.monotonic() < run.latest:
             try:
                 if not self._workers:
                     self._start(self._is_fast)
-                ready = self._ready(run.until)
+                    run.pace = 1.0  # this one is measured at the machine's present speed
+                ready = self._ready(run.latest)
                 if ready is None:
                     return
                 fast = self._fast_costs(ready)
                 if not run.compute(self._workers[0], ready, fast, self._is_fast):
                     return
                 self._end()
-                self._start(is_fast=True)
+                self._is_fast = True
             except WorkerDiedError as error:
                 how = self._end()
                 incidents.append(f"the process that runs the networks was {str(error) or how}")
@@ -261,6 +274,7 @@ class TimedSeparator:
         self._is_fast = is_fast
         task = replace(self._task, precision="fast") if is_fast else self._task
         self._workers[:] = [WorkerProcess(task, self._say)]
+        self._pace = 1.0
 
     def _end(self) -> str:
         """End the worker; say how it had ended if it had."""
@@ -269,8 +283,7 @@ class TimedSeparator:
     def _let_go(self) -> None:
         """Have the worker ready for the next song, as soon as may be."""
         if not self._workers or self._is_fast:
-            self._end()
-            self._start(is_fast=False)
+            self._replace()
             return
         worker = self._workers[0]
         worker.resume()
@@ -283,7 +296,11 @@ class TimedSeparator:
                 raise WorkerDiedError
             worker.stop()
         except WorkerDiedError:
-            self._end()
+            self._replace()
+
+    def _replace(self) -> None:
+        self._end()
+        with suppress(WorkerDiedError):  # else the next song tries again
             self._start(is_fast=False)
 
 

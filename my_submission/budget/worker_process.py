@@ -39,6 +39,9 @@ class WorkerProcess:
     Args:
         task: What it loads.
         say: Gets the lines that it says.
+
+    Raises:
+        WorkerDiedError: It cannot be started.
     """
 
     def __init__(self, task: Task, say: Callable[[str], None]) -> None:
@@ -58,6 +61,10 @@ class WorkerProcess:
                 # What is printed is the songs' list or JSON; a worker has nothing to add.
                 stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else None,
             )
+        except OSError as error:  # no memory or no number for another process
+            here.close()
+            os.close(self._life)
+            raise WorkerDiedError(f"not started: {error.strerror}") from error
         finally:
             there.close()
             os.close(lifeline)

@@ -64,7 +64,7 @@ def timing(
 
     task = Task(name, models, device, precision, backend, cores)
     with TimedSeparator(task, say=say) as separator:
-        ready = separator.set_up()
+        separator.set_up()
         lengths = sorted({60.0 * minutes for minutes in MINUTES} | {longest})
         plans = {length: separator.forecast(int(length * SAMPLE_RATE), limit) for length in lengths}
         full = _longest_at_full_quality(separator, limit)
@@ -84,7 +84,7 @@ def timing(
             "system": name,
             "limit_seconds": limit,
             "cores": cores,
-            "set_up_seconds": round(ready.costs.set_up, 2),
+            "set_up_seconds": round(separator.costs.set_up, 2),
             "songs": songs,
             "longest_seconds": longest,
             "longest_at_full_quality_seconds": full,
