@@ -88,8 +88,8 @@ def _outcomes(
             yield song, _outcome(run, song)
         return
     with ThreadPoolExecutor(jobs) as pool:
-        futures = {pool.submit(_outcome, run, song): song for song in songs}
-        try:
+        try:  # an interrupt may come while songs are still handed out
+            futures = {pool.submit(_outcome, run, song): song for song in songs}
             for future in as_completed(futures):
                 yield futures[future], future.result()
         finally:
