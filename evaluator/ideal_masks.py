@@ -1,4 +1,4 @@
-"""The ideal ratio mask: how well any mask on a spectrogram could separate a song, as a stream.
+"""The ideal ratio mask: a usual oracle, which other masks can exceed, as a stream.
 
 ``E_i = M * |S_i| / sum_j |S_j|`` for the short-time Fourier transforms ``M`` of the mixture and
 ``S_i`` of the references: magnitudes, the exponent 1. Source: "IRM1" among the oracles of F.-R.

@@ -13,7 +13,7 @@ FLOOR = "no separation"
 CEILING = "ideal masks"
 SUMMARIES = (
     "No separation: a quarter of the mixture as every stem. Ideal masks: ratio masks made from the "
-    "references, the best that a mask can do."
+    "references, a usual oracle but no upper bound."
 )
 
 

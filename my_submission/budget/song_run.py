@@ -26,7 +26,6 @@ STEM_GAIN_DB = {"bass": 0.37, "drums": 0.26, "other": 0.84, "vocals": 0.66}
 """What the mean SDR of the demo songs gains where one stem is estimated by the starter and the
 others share the rest, over the split of the mixture (`python -m benchmarks.lateness --gains`)."""
 
-
 EXPECTED = 1.1
 """Times what a run is expected to take: then it is waited for no longer than needed."""
 
