@@ -293,7 +293,7 @@ def test_the_environment_names_the_system_for_both_protocols(
         def __init__(self, name: str | Task, **_options: object) -> None:
             loaded.append(name.system if isinstance(name, Task) else name)
 
-        def set_up(self) -> None:
+        def set_up(self, **_options: object) -> None:
             pass
 
     monkeypatch.setattr(SEPARATOR, Recorder)
