@@ -9,10 +9,12 @@ import typer
 
 from evaluator import commands_of_runs
 from evaluator.command_errors import as_demix_errors
+from evaluator.contamination import contamination, union
 from evaluator.data_sets import Split, Subset, open_data_set
 from evaluator.errors import EvaluatorError
+from evaluator.origins import Origin, remarks
 from evaluator.report import QUARTER_NAME, print_scores, quarter_of_mixture, write_scores
-from evaluator.results import FLOOR, Metrics, Scores, write_csv, write_run, write_text
+from evaluator.results import FLOOR, Metrics, Scores, write_csv, write_text
 from evaluator.scoring import SongScore, mean_score, score_song, songs_with_references
 from evaluator.sound import STEMS, name_some, subfolders
 from evaluator.summary import score_table, summary
@@ -96,23 +98,25 @@ def evaluate(
         console.print(line, markup=False, highlight=False)
 
     # Late: torch takes seconds to import, which `demix --help` should not wait for.
-    from evaluator.evaluation import Evaluation
+    from evaluator.evaluation import Evaluation, SongSeparator
     from evaluator.run_description import describe_run
     from my_submission.separator import Separator
 
-    separator = Separator(
-        name, models=models, device=device, precision=precision, backend=backend, say=say
-    )
-    description = describe_run(name, found, separator.compute, models)
-    if description["warning"] is not None:
-        say(f"note: {description['warning']}")
+    def load() -> tuple[SongSeparator, Origin]:
+        separator = Separator(
+            name, models=models, device=device, precision=precision, backend=backend, say=say
+        )
+        return separator, describe_run(name, found, separator.compute, models)
+
+    for warning in union([contamination(name, song.name, found.subset) for song in found.songs]):
+        say(f"note: {warning}")
     evaluation = Evaluation(
+        name,
         found,
         run,
-        separator,
+        load,
         metrics=metrics,
         skip_existing=skip_existing,
-        describe=lambda: write_run(run, description),
         console=console,
         say=say,
     )
@@ -120,12 +124,13 @@ def evaluate(
     done = [evaluation.scores[s.name] for s in found.songs if s.name in evaluation.scores]
     if done:
         with as_demix_errors():
-            write_csv(run, description, done)
-            write_text(run / "scores.md", summary(description, done))
+            write_csv(run, name, done)
+            write_text(run / "scores.md", summary(name, found, done))
             scores, quarter = _challenge_scores(done)
             print_scores(scores, quarter)
             write_scores(run / "scores.json", scores, quarter)
-        typer.echo(f"\n{score_table(description, done)}\n\nAll scores: {run / 'scores.md'}")
+        notes = "".join(f"\n{shown(line)}" for line in remarks([s["origin"] for s in done]))
+        typer.echo(f"\n{score_table(done)}{notes}\n\nAll scores: {shown(run / 'scores.md')}")
     failed = [song.name for song in found.songs if song.name in evaluation.failed]
     if failed:
         say(f"failed: {shown(name_some(failed))}")

@@ -1,7 +1,7 @@
 """The `demix` commands on runs that `evaluate` has made: `compare` and `report`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,12 +11,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from evaluator.aggregation import counted, kind_of_average
 from evaluator.atomic import replacing
 from evaluator.command_errors import as_demix_errors
 from evaluator.comparison import Comparison, Difference, compare
+from evaluator.contamination import union
 from evaluator.errors import EvaluatorError, one_line
-from evaluator.runs import METRICS, Run, read_run
+from evaluator.origins import values_of
+from evaluator.run_reading import read_run
+from evaluator.runs import METRICS, Run
 from evaluator.sound import STEMS, name_some
+from my_submission.audio.scratch_space import scratch_folder
 from my_submission.cli.batch import error_console
 from my_submission.errors import DemixError
 
@@ -74,9 +79,17 @@ def compare_runs(
                 first.scores, other.scores, metrics=metrics or DEFAULT_METRICS, seed=seed
             )
             _print(console, (names[0], first), (name, other), result, songs)
-            documents.append({"first": names[0], "other": name, **asdict(result)})
+            warnings = {
+                "first": _warnings(first, result.paired),
+                "other": _warnings(other, result.paired),
+            }
+            documents.append(
+                {"first": names[0], "other": name, "warnings": warnings, **asdict(result)}
+            )
         if json_file is not None:
-            _write(json_file, {"metrics": METRICS, "seed": seed, "comparisons": documents})
+            averages = {metric: kind_of_average(metric) for metric in METRICS}
+            about = {"metrics": METRICS, "averages": averages, "seed": seed}
+            _write(json_file, {**about, "comparisons": documents})
 
 
 def report(
@@ -113,9 +126,12 @@ def report(
             run,
             out or run / "report",
             references=references,
+            scratch=scratch_folder(),
             progress=lambda title: status.update(Text(title)),
         )
-    Console(soft_wrap=True).print(f"report: {page.resolve()}", markup=False, highlight=False)
+    Console(soft_wrap=True).print(
+        one_line(f"report: {page.resolve()}"), markup=False, highlight=False
+    )
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
@@ -141,17 +157,15 @@ def _print(
 
     (first_name, first_run), (other_name, other_run) = first, other
     count = len(result.paired)
-    say(f"{other_name} against {first_name}: {count} song{'s' if count > 1 else ''} in both")
+    say(f"{other_name} against {first_name}: {counted(count, count)} in both")
     for name, only in ((first_name, result.only_first), (other_name, result.only_other)):
         if only:
             say(f"left out, for they are in {name} only: {name_some(only)}")
-    for key in ("data", "subset", "split"):
-        a, b = first_run.about.get(key), other_run.about.get(key)
-        if first_run.about and other_run.about and a != b:
-            say(one_line(f"note: the runs differ in {key}: {a} and {b}"))
-    for run in (first_run, other_run):
-        if run.about.get("warning"):
-            say(one_line(f"{run.system}: {run.about['warning']}"))
+    for what, a, b in _data_differences(first_run, other_run, result.paired):
+        say(one_line(f"note: the runs differ in {what}: {a} and {b}"))
+    for name, run in (first, other):
+        for warning in _warnings(run, result.paired):
+            say(one_line(f"{name}: {warning}"))
     for name in dict.fromkeys(row.metric for row in result.differences):
         console.print(_table(name, first_name, other_name, result))
     if count == 1:
@@ -169,8 +183,27 @@ def _print(
     say()
 
 
+def _warnings(run: Run, paired: Sequence[str]) -> list[str]:
+    """Say why scores that were compared mean little."""
+    return union([song.warning for song in run.songs if song.name in paired])
+
+
+def _data_differences(
+    first: Run, other: Run, paired: Sequence[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Say in what the songs that were compared are not of the same data, as far as is known."""
+    for key in ("data", "subset", "split"):
+        a, b = (
+            ", ".join(values_of([s.origin for s in run.songs if s.name in paired], key))
+            for run in (first, other)
+        )
+        if a and b and a != b:
+            yield key, a, b
+
+
 def _table(metric: str, first: str, other: str, result: Comparison) -> Table:
-    table = Table(title=f"{METRICS[metric]} in dB", title_justify="left")
+    title = f"{METRICS[metric]} in dB, {kind_of_average(metric)} of songs"
+    table = Table(title=title, title_justify="left")
     table.add_column("stem")
     for heading in ("songs", Text(first), Text(other), "difference"):
         table.add_column(heading, justify="right", overflow="fold")
@@ -180,7 +213,7 @@ def _table(metric: str, first: str, other: str, result: Comparison) -> Table:
             continue
         table.add_row(
             row.stem,
-            str(row.songs),
+            _some(row.songs, len(result.paired)),
             f"{row.first_db:.2f}",
             f"{row.other_db:.2f}",
             _signed(row.difference_db),
@@ -189,6 +222,10 @@ def _table(metric: str, first: str, other: str, result: Comparison) -> Table:
             end_section=row.stem == STEMS[-1],
         )
     return table
+
+
+def _some(count: int, of_songs: int) -> str:
+    return str(count) if count == of_songs else f"{count} of {of_songs}"
 
 
 def _interval(row: Difference) -> str:

@@ -1,26 +1,29 @@
-"""Whether one run is better than another: differences per song, and how sure they are.
+"""Whether one run is better than another: differences over the same songs, and how sure they are.
 
 Conventions:
 
-- Runs are compared song by song (paired): of each song, the other run's score less the first's.
+- Runs are compared on the songs that both have. Songs that only one of the two has, or that lack a
+  score in one, are left out and counted.
+- A run's score is its average over these songs as `aggregation` takes it: a median for museval's
+  metrics, a mean for the others. The difference is the other run's average less the first's.
   Positive means that the other run is better.
-- Songs that only one of the two has, or that lack a score in one, are left out and counted.
 - The interval is a percentile bootstrap over songs: songs are drawn with replacement, as many as
-  there are, and the mean difference is taken, 10 000 times; the interval holds the middle 95 %.
+  there are, each with its scores in both runs, and the difference is taken, 10 000 times; the
+  interval holds the middle 95 %.
   Source: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
 - The draws come from a seeded generator: equal input, equal interval.
 - An interval says how much depends on which songs were taken, of songs like these. Over few songs
   (below about ten) it is too narrow.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from evaluator.aggregation import Array, Values, by_stem, has, mean_over_stems, over_songs
 from evaluator.errors import EvaluatorError
-from evaluator.runs import METRICS, Values, mean_over_stems
+from evaluator.runs import METRICS
 from evaluator.sound import STEMS
 
 MEAN = "mean"
@@ -34,13 +37,13 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean difference of a metric of a stem between two runs.
+    """Difference of a metric of a stem between two runs.
 
     Attributes:
         metric: one of ``METRICS``.
         stem: or ``MEAN``.
-        songs: that both runs have this score of.
-        first_db: the first run's mean over these songs.
+        songs: that both runs have this metric of, for all four stems.
+        first_db: the first run's average over these songs.
         other_db: the other run's.
         difference_db: the other's less the first's.
         interval_db: 95 % confidence interval of the difference; None for a single song.
@@ -101,81 +104,89 @@ def compare(
     paired = sorted(first.keys() & other.keys())
     if not paired:
         raise EvaluatorError("the runs have no scored song in common: evaluate both on one folder")
-    differences = []
+    differences: list[Difference] = []
     for metric in metrics:
-        for stem in (*STEMS, MEAN):
-            pairs = _pairs(first, other, paired, metric, stem)
-            if pairs:
-                scores = np.array(list(pairs.values()))
-                differences.append(_difference(metric, stem, scores, seed))
+        differences += _differences(metric, first, other, paired, seed)
     if not differences:
         raise EvaluatorError(f"no song has {' or '.join(metrics)} in both runs")
-    ranked = _pairs(first, other, paired, metrics[0], MEAN)
+    ranked = {
+        song: b - a
+        for song in paired
+        if (a := mean_over_stems(first[song], metrics[0])) is not None
+        and (b := mean_over_stems(other[song], metrics[0])) is not None
+    }
     return Comparison(
         paired=tuple(paired),
         only_first=tuple(sorted(first.keys() - other.keys())),
         only_other=tuple(sorted(other.keys() - first.keys())),
         differences=tuple(differences),
-        ranking=tuple(
-            sorted(((song, b - a) for song, (a, b) in ranked.items()), key=lambda item: item[1])
-        ),
+        ranking=tuple(sorted(ranked.items(), key=lambda item: item[1])),
     )
 
 
-def bootstrap_interval(values: npt.ArrayLike, *, seed: int = 0) -> tuple[float, float] | None:
-    """Confidence interval of a mean by resampling.
+def bootstrap_interval(
+    values: Array, statistic: Callable[[Array], Array], *, seed: int = 0
+) -> tuple[Array, Array] | None:
+    """Confidence interval of a statistic by resampling.
 
     Args:
-        values: one per song, ``[songs]``.
+        values: of each song, whatever the statistic takes, ``[songs, ...]``.
+        statistic: maps draws ``[draws, songs, ...]`` to a value each, ``[draws, ...]``.
         seed: of the resampling.
 
     Returns:
-        The bounds, or None where there are fewer than two values.
+        The bounds, as the statistic's values are shaped; None where there are fewer than two songs.
     """
-    found = np.asarray(values, np.float64)
-    if len(found) < 2:
+    count = len(values)
+    if count < 2:
         return None
     generator = np.random.default_rng(seed)
-    means = np.concatenate(
+    drawn = np.concatenate(
         [
-            found[generator.integers(len(found), size=(BATCH, len(found)))].mean(axis=1)
+            statistic(values[generator.integers(count, size=(BATCH, count))])
             for _ in range(RESAMPLES // BATCH)
         ]
     )
-    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
+    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+    return low, high
 
 
-def _pairs(
+def _differences(
+    metric: str,
     first: Mapping[str, Values],
     other: Mapping[str, Values],
-    songs: Sequence[str],
-    metric: str,
-    stem: str,
-) -> dict[str, tuple[float, float]]:
-    pairs = {}
-    for song in songs:
-        a, b = (_score(run[song], metric, stem) for run in (first, other))
-        if a is not None and b is not None:
-            pairs[song] = (a, b)
-    return pairs
+    paired: Sequence[str],
+    seed: int,
+) -> list[Difference]:
+    """Compare a metric of all stems, and their mean; nothing where no song has it in both runs."""
+    songs = [song for song in paired if has(first[song], metric) and has(other[song], metric)]
+    if not songs:
+        return []
+    # [songs, runs, stems]
+    scores = np.array([[by_stem(run[song], metric) for run in (first, other)] for song in songs])
 
+    def averages(scores: Array) -> Array:
+        """Map ``[..., songs, runs, stems]`` to ``[..., runs, stems and their mean]``."""
+        stems = over_songs(metric, scores, axis=-3)
+        return np.concatenate([stems, stems.mean(axis=-1, keepdims=True)], axis=-1)
 
-def _score(values: Values, metric: str, stem: str) -> float | None:
-    if stem == MEAN:
-        return mean_over_stems(values, metric)
-    return values.get(stem, {}).get(metric)
+    def gains(scores: Array) -> Array:
+        of_runs = averages(scores)
+        return np.asarray(of_runs[..., 1, :] - of_runs[..., 0, :])
 
-
-def _difference(metric: str, stem: str, scores: npt.NDArray[np.float64], seed: int) -> Difference:
-    gains = scores[:, 1] - scores[:, 0]
-    first_db, other_db = (float(mean) for mean in scores.mean(axis=0))
-    return Difference(
-        metric=metric,
-        stem=stem,
-        songs=len(scores),
-        first_db=first_db,
-        other_db=other_db,
-        difference_db=float(gains.mean()),
-        interval_db=bootstrap_interval(gains, seed=seed),
-    )
+    of_first, of_other = averages(scores)
+    interval = bootstrap_interval(scores, gains, seed=seed)
+    return [
+        Difference(
+            metric=metric,
+            stem=stem,
+            songs=len(songs),
+            first_db=float(of_first[place]),
+            other_db=float(of_other[place]),
+            difference_db=float(of_other[place] - of_first[place]),
+            interval_db=None
+            if interval is None
+            else (float(interval[0][place]), float(interval[1][place])),
+        )
+        for place, stem in enumerate((*STEMS, MEAN))
+    ]

@@ -1,6 +1,9 @@
 """Which systems have heard in training what they are scored on."""
 
-from evaluator.data_sets import DataSet
+from collections import Counter
+from collections.abc import Sequence
+
+from evaluator.aggregation import counted
 
 HEARD_TEST_SONGS = {
     "leaderboard_b": "was trained on",
@@ -68,19 +71,20 @@ Zeno - Signs
 """MUSDB18's, by which they are known in a plain folder too."""
 
 
-def contamination(system: str, data: DataSet) -> str | None:
-    """Say why the scores of a system on these songs mean little; None where they mean something.
+def contamination(system: str, song: str, subset: str | None = None) -> str | None:
+    """Say why a system's score on a song means little; None where it means something.
 
     Args:
         system: its name.
-        data: the songs.
+        song: likewise.
+        subset: of MUSDB18, which the song is from; None where that is not known.
     """
-    if system in HEARD_TEST_SONGS and _has_test_songs(data):
+    if system in HEARD_TEST_SONGS and (subset == "test" or _letters(song) in _KNOWN):
         return (
             f"{system} {HEARD_TEST_SONGS[system]} MUSDB18's test songs: its scores on them mean"
             " nothing, only those of systems such as leaderboard_a do"
         )
-    if data.subset == "train" and system not in OWN_NETWORKS:
+    if subset == "train" and system not in OWN_NETWORKS:
         return (
             f"MUSDB18's train songs are what {system}'s networks were trained on, unless they are"
             " your own: its scores on them say little of other songs"
@@ -88,11 +92,22 @@ def contamination(system: str, data: DataSet) -> str | None:
     return None
 
 
-def _has_test_songs(data: DataSet) -> bool:
-    known = {_letters(name) for name in TEST_SONGS}
-    return data.subset == "test" or any(_letters(song.name) in known for song in data.songs)
+def union(warnings: Sequence[str | None]) -> list[str]:
+    """Give the warnings of several songs, each once, with a count where it is not of all of them.
+
+    Args:
+        warnings: of each song; None where there is none.
+    """
+    found = Counter(warning for warning in warnings if warning is not None)
+    return [
+        warning if count == len(warnings) else f"{warning} ({counted(count, len(warnings))})"
+        for warning, count in found.items()
+    ]
 
 
 def _letters(name: str) -> str:
     """Reduce a name to what unpackers and file systems leave of it."""
     return "".join(c for c in name.casefold() if c.isalnum())
+
+
+_KNOWN = frozenset(map(_letters, TEST_SONGS))

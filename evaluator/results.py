@@ -2,17 +2,20 @@
 
 Below the run's folder, ``OUT/SYSTEM``:
 
-- ``run.json``: the system, the data, the machine and all that the scores depend on.
-- ``SONG/scores.json``: a song's scores by stem, in dB, with floor and ceiling.
+- ``SONG/scores.json``: where the song's stems come from (``origin``: the system, the machine,
+  weights and all else that they depend on, as ``run.json`` had it when they were separated; null
+  where they were there already), and, once it is scored, its scores by stem, in dB, with floor and
+  ceiling.
 - ``museval/SONG.json``: museval's own file, frame by frame.
-- ``scores.csv``: a row per song and stem. ``scores.md``: the data set's scores, see `summary`.
-- ``scores.json``: the challenge's SDR alone, see `report`.
+- ``run.json``: the origin of the last call's stems. Songs of earlier calls may have another one.
+- ``scores.csv``: a row per song and stem of the last call. ``scores.md``: their averages, see
+  `summary`. ``scores.json``: the challenge's SDR alone, see `report`.
 """
 
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +36,12 @@ FLOOR, CEILING = "quarter_mixture", "ideal_ratio_mask"
 Scores = Mapping[str, Any]
 """The contents of a song's ``scores.json``."""
 
+TABLES = ("scores.md", "scores.csv", "scores.json")
+"""The files of the last call's songs together."""
+
+BUDGET_RECORDS = "*.budget.json"
+"""In a song's folder: what there was no time for. A call without a time limit writes none."""
+
 COLUMNS = {
     "global_sdr_db": ("scores", "global_sdr"),
     "si_sdr_db": ("scores", "si_sdr"),
@@ -45,8 +54,8 @@ COLUMNS = {
 """Columns of ``scores.csv`` and where in a song's scores they lie; the stem is the last but one."""
 
 SONG_KEYS = tuple(
-    "song seconds sample_rate separation_seconds reference metrics scores null_depth_db floor"
-    " ceiling".split()
+    "song seconds sample_rate separation_seconds subset warning origin reference metrics scores"
+    " null_depth_db floor ceiling".split()
 )
 
 
@@ -57,11 +66,6 @@ def write_run(run: Path, description: Mapping[str, Any]) -> None:
         EvaluatorError: it cannot be written.
     """
     _write(run / RUN_FILE, _json(description))
-
-
-def read_run(run: Path) -> dict[str, Any] | None:
-    """Read ``run.json``; None where there is none that can be read."""
-    return _read_json(run / RUN_FILE)
 
 
 def write_song(run: Path, song: str, scores: Scores) -> None:
@@ -91,22 +95,69 @@ def write_museval(run: Path, song: str, document: str) -> None:
 
 
 def remove_song(run: Path, song: str) -> None:
-    """Remove a song's scores, because its stems are about to change.
+    """Remove all that is told of a song, because its stems are about to change.
+
+    Raises:
+        EvaluatorError: it cannot be removed.
+    """
+    folder = run / song
+    for path in (
+        folder / SCORES_FILE,
+        run / MUSEVAL_FOLDER / f"{song}.json",
+        *folder.glob(BUDGET_RECORDS),
+    ):
+        _remove(path)
+
+
+def begin_song(run: Path, song: str, provenance: Mapping[str, Any]) -> None:
+    """Put what is known of a song's stems in the place of its scores, until these are there.
+
+    So a run that is stopped in between still knows where they come from.
+
+    Raises:
+        EvaluatorError: it cannot be written.
+    """
+    _remove(run / MUSEVAL_FOLDER / f"{song}.json")
+    _write(run / song / SCORES_FILE, _json({"song": song, **provenance}))
+
+
+def read_provenance(run: Path, song: str, stems: Iterable[Path]) -> dict[str, Any]:
+    """Read where a song's stems come from and what they took; empty where that is not known.
+
+    Args:
+        run: the run's folder.
+        song: its name.
+        stems: its files: what was written before them is about others.
+    """
+    path = run / song / SCORES_FILE
+    found = _read_json(path) or {}
+    if not found or not all(stem.is_file() for stem in stems) or is_newer(stems, path):
+        return {}
+    return {key: found.get(key) for key in ("origin", "separation_seconds")}
+
+
+def is_newer(stems: Iterable[Path], path: Path) -> bool:
+    """Tell whether one of a song's stems was written after a file about them; all are there."""
+    written = path.stat().st_mtime_ns
+    return any(stem.stat().st_mtime_ns > written for stem in stems)
+
+
+def remove_tables(run: Path) -> None:
+    """Remove the tables of an earlier call, because songs in them are about to change.
 
     Raises:
         EvaluatorError: they cannot be removed.
     """
-    for path in (run / song / SCORES_FILE, run / MUSEVAL_FOLDER / f"{song}.json"):
-        with _writing(path):
-            path.unlink(missing_ok=True)
+    for name in TABLES:
+        _remove(run / name)
 
 
-def write_csv(run: Path, description: Mapping[str, Any], songs: Sequence[Scores]) -> None:
+def write_csv(run: Path, system: str, songs: Sequence[Scores]) -> None:
     """Write ``scores.csv``: a row per song and stem; scores that were not computed are empty.
 
     Args:
         run: the run's folder.
-        description: the contents of ``run.json``.
+        system: its name.
         songs: of each song, its scores.
 
     Raises:
@@ -119,8 +170,8 @@ def write_csv(run: Path, description: Mapping[str, Any], songs: Sequence[Scores]
     for song in songs:
         for stem in STEMS:
             values = [_at(song, *path[:-1], stem, path[-1]) for path in COLUMNS.values()]
-            first = [description["system"], *(song.get(key) for key in about), stem]
-            writer.writerow([*first, *values, description["warning"]])
+            first = [system, *(song.get(key) for key in about), stem]
+            writer.writerow([*first, *values, song["warning"]])
     _write(run / "scores.csv", file.getvalue())
 
 
@@ -157,6 +208,11 @@ def _write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+
+
+def _remove(path: Path) -> None:
+    with _writing(path):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
-"""What a run's scores depend on, for its ``run.json``."""
+"""What the stems that a call separates depend on, for ``run.json`` and for each of its songs."""
 
-import os
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -9,8 +8,8 @@ from typing import Any
 
 import psutil
 
-from evaluator.contamination import contamination
 from evaluator.data_sets import DataSet
+from evaluator.limits import available_cores
 from my_submission.cli.info import processor
 from my_submission.compute import Compute
 from my_submission.weights import load_manifest, models_folder, sha256_of
@@ -25,7 +24,7 @@ PACKAGES = (
 def describe_run(
     system: str, data: DataSet, compute: Compute, models: Path | None
 ) -> dict[str, Any]:
-    """Give the contents of ``run.json``.
+    """Give the contents of ``run.json``, but for the warning: the origin of the call's stems.
 
     Args:
         system: its name.
@@ -36,7 +35,6 @@ def describe_run(
     Raises:
         DemixError: weights cannot be read.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "system": system,
         "data": str(data.root),
@@ -47,7 +45,7 @@ def describe_run(
         "demix": _version("demix"),
         "machine": {
             "processor": processor(),
-            "cores": cores,
+            "cores": available_cores(),
             "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
             "system": platform.platform(),
         },
@@ -59,7 +57,6 @@ def describe_run(
         "device": compute.device,
         "precision": compute.precision,
         "weights": weight_hashes(system, models),
-        "warning": contamination(system, data),
     }
 
 

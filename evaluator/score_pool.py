@@ -18,15 +18,12 @@ from queue import LifoQueue
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-import psutil
-
 from evaluator.errors import EvaluatorError
+from evaluator.limits import available_cores
+from evaluator.score_memory import Memory, memory_for_scoring
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-
-SHARE_OF_MEMORY = 0.7
-"""Of what is free at the start; the rest is for the separation."""
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 """What libraries read when they are loaded, so that a process has to find them when it starts."""
@@ -50,8 +47,8 @@ class ScorePool(Generic[Job, Result]):
     Args:
         function: of the top level of a module.
         processes: how many at a time; by default one per processor core.
-        memory: bytes that all jobs together may need; by default a share of what is free. One job
-            runs however much it needs.
+        memory: gives the bytes that all jobs together may need; asked whenever none runs. By
+            default a share of what is free then. One job runs however much it needs.
     """
 
     def __init__(
@@ -59,13 +56,11 @@ class ScorePool(Generic[Job, Result]):
         function: Callable[[Job], Result],
         *,
         processes: int | None = None,
-        memory: float | None = None,
+        memory: Callable[[], float] = memory_for_scoring,
     ) -> None:
         self._function = function
-        self.num_processes = processes or _num_cores()
-        if memory is None:
-            memory = SHARE_OF_MEMORY * psutil.virtual_memory().available
-        self._memory = _Memory(memory)
+        self.num_processes = processes or available_cores()
+        self._memory = Memory(memory)
         self._threads = ThreadPoolExecutor(self.num_processes, thread_name_prefix="scoring")
         self._idle: LifoQueue[_Process] = LifoQueue()
         self._all: list[_Process] = []
@@ -141,54 +136,6 @@ class ScorePool(Generic[Job, Result]):
         self._threads.shutdown(cancel_futures=kind is not None)
         for process in self._all:
             process.close()
-
-
-class _Memory:
-    """Lets jobs begin while what they need together fits."""
-
-    def __init__(self, total: float) -> None:
-        self._total = total
-        self._used = 0.0
-        self._running = 0
-        self._alone_waiting = 0
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def taken(self, num_bytes: float) -> Iterator[None]:
-        """Wait for memory, and have it."""
-
-        def fits() -> bool:
-            is_room = not self._running or self._used + num_bytes <= self._total
-            return is_room and not self._alone_waiting
-
-        with self._changed:
-            self._changed.wait_for(fits)
-            self._used += num_bytes
-            self._running += 1
-        try:
-            yield
-        finally:
-            self._give_back(num_bytes)
-
-    @contextmanager
-    def taken_alone(self) -> Iterator[None]:
-        """Wait until nothing runs, and keep it so."""
-        with self._changed:
-            self._alone_waiting += 1
-            self._changed.wait_for(lambda: not self._running)
-            self._alone_waiting -= 1
-            self._used += self._total
-            self._running += 1
-        try:
-            yield
-        finally:
-            self._give_back(self._total)
-
-    def _give_back(self, num_bytes: float) -> None:
-        with self._changed:
-            self._used -= num_bytes
-            self._running -= 1
-            self._changed.notify_all()
 
 
 class _Process:
@@ -283,7 +230,3 @@ def _serve(connection: "Connection[Any, Any]") -> None:
             connection.send(answer)
         except OSError:  # the first process is gone
             return
-
-
-def _num_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

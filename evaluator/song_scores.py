@@ -24,7 +24,8 @@ class ScoringJob:
         mixture: the file that was separated.
         references: file of each stem.
         estimates: likewise.
-        separation_seconds: what it took; None where it is not known.
+        provenance: what is known of it before it is scored, for its ``scores.json``: its
+            ``origin``, ``separation_seconds``, ``subset`` and ``warning``.
         metrics: which are wanted.
         run: the folder of the run, which the scores are written into; None writes nothing.
     """
@@ -34,7 +35,7 @@ class ScoringJob:
     mixture: Path
     references: Mapping[str, Path]
     estimates: Mapping[str, Path]
-    separation_seconds: float | None
+    provenance: Mapping[str, Any]
     metrics: Metrics
     run: Path | None
 
@@ -65,7 +66,7 @@ def score_job(job: ScoringJob) -> SongResult:
             "song": job.song,
             "seconds": song.num_samples / song.sample_rate,
             "sample_rate": song.sample_rate,
-            "separation_seconds": job.separation_seconds,
+            **job.provenance,
             "reference": str(job.location),
             "metrics": job.metrics,
             **scores,

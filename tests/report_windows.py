@@ -1,14 +1,18 @@
 """A report to be looked at in Chromium, and how a test clicks, waits and listens there."""
 
 import json
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from playwright.sync_api import Browser, Locator, Page, Request, expect
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
 
 from evaluator.report_page.build import write_report
 from evaluator.sound import STEMS, Block
+from tests.chromium import chromium
 from tests.run_folders import RECORD, RUN, noise, write_json, write_scores, write_sounds
 
 RATE = 8000
@@ -40,13 +44,14 @@ def make_report(root: Path) -> Path:
     for name, sdr in zip(NAMES, (3.0, -1.0, 12.0), strict=True):
         stems = long_song() if name == LONG else noise(generator, RATE // 2)
         write_sounds(root / "run", root / "data", name, stems, RATE)
-        write_scores(root / "run", name, sdr, reference=str(root / "data" / name))
+        reference = str(root / "data" / name)
+        write_scores(root / "run", name, sdr, reference=reference, warning="heard <them>")
     # The best in one metric is not the best in the other.
     scores = json.loads((root / "run" / NASTY / "scores.json").read_text())
     scores["scores"]["vocals"]["si_sdr"] = 20.0
     write_json(root / "run" / NASTY / "scores.json", scores)
     write_json(root / "run" / LONG / "mixture.budget.json", RECORD)
-    write_json(root / "run" / "run.json", {**RUN, "warning": "heard <them>"})
+    write_json(root / "run" / "run.json", RUN)
     return write_report(root / "run", root / "report").parent
 
 
@@ -87,6 +92,47 @@ class Opened:
         self.context.close()
         assert self.complaints == []
         assert not [url for url in self.requests if not url.startswith(("file:", "data:"))]
+
+
+@pytest.fixture(name="report", scope="module")
+def a_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _only_report(tmp_path_factory.getbasetemp() / "report")
+
+
+@cache
+def _only_report(root: Path) -> Path:
+    """Make the report once for all modules that ask for it; none of them changes it."""
+    return make_report(root)
+
+
+@pytest.fixture(name="browser", scope="module")
+def a_browser() -> Iterator[Browser]:
+    path = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(name="page", params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def a_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """Give a window of either width; at the end it must have had nothing to complain of."""
+    opened = Opened(browser, request.param, "light")
+    yield opened.page
+    opened.close()
+
+
+on_a_desktop = pytest.mark.parametrize("page", [DESKTOP], ids=["desktop"], indirect=True)
+"""For what does not depend on the width."""
+
+
+@pytest.fixture(name="song")
+def a_song(page: Page, report: Path) -> Page:
+    """Give the page of the long song, reached as one reaches it."""
+    page.goto((report / "index.html").as_uri())
+    page.get_by_role("link", name=LONG).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(LONG)
+    return page
 
 
 def titles(page: Page) -> list[str]:

@@ -24,7 +24,6 @@ RUN = {
     "device": "cpu",
     "precision": "exact",
     "weights": {"vocals.onnx": "0123456789abcdef" * 4},
-    "warning": None,
 }
 
 RECORD = {
@@ -38,19 +37,32 @@ RECORD = {
 
 
 def write_scores(run: Path, name: str, sdr: float | None, **more: Any) -> None:
-    """Write a song's scores: ``sdr`` for all stems, bass 1 dB less; SI-SDR half a dB below."""
+    """Write what `song_document` gives."""
+    write_json(run / name / "scores.json", song_document(name, sdr, **more))
+
+
+def song_document(
+    name: str, sdr: float | None, *, museval: float | None = None, **more: Any
+) -> dict[str, Any]:
+    """Give a song's scores: ``sdr`` for all stems, bass 1 dB less; SI-SDR half a dB below.
+
+    All four of museval's are ``museval``.
+    """
     scores = {stem: None if sdr is None else sdr - (stem == "bass") for stem in STEMS}
     document = {
         "song": name,
         "seconds": 1.0,
         "sample_rate": 8000,
         "separation_seconds": 1.5,
+        "subset": None,
+        "warning": None,
+        "origin": RUN,
         "reference": "/none",
         "scores": {
             stem: {
                 "global_sdr": score,
                 "si_sdr": None if score is None else score - 0.5,
-                **dict.fromkeys(("SDR", "SIR", "ISR", "SAR")),
+                **dict.fromkeys(("SDR", "SIR", "ISR", "SAR"), museval),
             }
             for stem, score in scores.items()
         },
@@ -58,7 +70,7 @@ def write_scores(run: Path, name: str, sdr: float | None, **more: Any) -> None:
         "floor": {"quarter_mixture": {s: {"global_sdr": 0.5, "SDR": None} for s in STEMS}},
         "ceiling": {"ideal_ratio_mask": {s: {"global_sdr": 9.5, "SDR": None} for s in STEMS}},
     }
-    write_json(run / name / "scores.json", {**document, **more})
+    return {**document, **more}
 
 
 def write_json(path: Path, document: Any) -> None:

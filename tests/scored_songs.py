@@ -17,15 +17,23 @@ def pseudo_noise(num_samples: int, seed: int) -> Block:
     return np.array(values)
 
 
-def known_song(num_samples: int) -> tuple[Block, Block, Block]:
-    """Give a mono song: mixture ``[n, 1]``, references and estimates ``[4, n, 1]``.
+def known_song(num_samples: int, num_channels: int = 1) -> tuple[Block, Block, Block]:
+    """Give a song: mixture ``[n, channels]``, references and estimates ``[4, n, channels]``.
 
     Every estimate has of everything: its reference, filtered; other stems; and noise of its own.
+    Channels have little in common.
     """
+    of_channels = [_known_channel(num_samples, 100 * channel) for channel in range(num_channels)]
+    references, estimates = (np.stack(sounds, axis=2) for sounds in zip(*of_channels, strict=True))
+    return references.sum(axis=0), references, estimates
+
+
+def _known_channel(num_samples: int, first_seed: int) -> tuple[Block, Block]:
     time = np.arange(num_samples)
     references = np.stack(
         [
-            0.1 * pseudo_noise(num_samples, seed) + 0.3 * np.sin(0.01 * (seed + 1) * time)
+            0.1 * pseudo_noise(num_samples, first_seed + seed)
+            + 0.3 * np.sin(0.01 * (seed + 1) * time + first_seed)
             for seed in range(4)
         ]
     )
@@ -34,16 +42,18 @@ def known_song(num_samples: int) -> tuple[Block, Block, Block]:
             0.8 * references[index]
             + 0.1 * np.roll(references[index], 3)
             + 0.1 * references[(index + 1) % 4]
-            + 0.02 * pseudo_noise(num_samples, 10 + index)
+            + 0.02 * pseudo_noise(num_samples, first_seed + 10 + index)
             for index in range(4)
         ]
     )
-    return references.sum(axis=0)[:, None], references[..., None], estimates[..., None]
+    return references, estimates
 
 
-def write_known_song(folder: Path, num_samples: int, rate: int) -> dict[str, dict[str, Path]]:
+def write_known_song(
+    folder: Path, num_samples: int, rate: int, num_channels: int = 1
+) -> dict[str, dict[str, Path]]:
     """Write a known song: ``data/mixture.wav``, ``data/STEM.wav`` and ``run/STEM.wav``."""
-    mixture, references, estimates = known_song(num_samples)
+    mixture, references, estimates = known_song(num_samples, num_channels)
     write_wav(folder / "data" / "mixture.wav", mixture, rate)
     files: dict[str, dict[str, Path]] = {}
     for kind, sounds in (("data", references), ("run", estimates)):

@@ -24,4 +24,5 @@ def write_song(folder: Path, rng: np.random.Generator, num_frames: int = 1000) -
 def write_wav(path: Path, sound: Block, rate: int = RATE) -> None:
     """Write ``[frames, channels]`` as 64-bit floats, which keep every sample as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, sound, rate, subtype="DOUBLE")
+    with path.open("wb") as file:  # libsndfile opens no names that are not Unicode
+        soundfile.write(file, sound, rate, subtype="DOUBLE", format="WAV")

@@ -33,7 +33,7 @@ def test_compare(runs: list[Path], tmp_path: Path) -> None:
     result = invoke("compare", *runs, "--json", tmp_path / "c.json", "--songs", "1")
     assert result.exit_code == 0, result.output
     assert "two against one: 3 songs in both" in result.stdout
-    assert "SDR (challenge) in dB" in result.stdout
+    assert "SDR (challenge) in dB, mean of songs" in result.stdout
     assert "museval" not in result.stdout
     assert "3 songs are few" in result.stdout
     assert "two gains most: b +2.00\n" in result.stdout
@@ -54,13 +54,25 @@ def test_compare_several_with_the_first(runs: list[Path], tmp_path: Path) -> Non
     assert "one song gives no interval" in result.stdout
 
 
+def test_compare_counts_the_songs_that_museval_has_scored(runs: list[Path]) -> None:
+    for run, gain in zip(runs, (0, 1), strict=True):
+        for name, museval in (("a", 1.0), ("b", 3.0 + gain), ("c", None)):
+            write_scores(run, name, 3.0, museval=museval)
+    output = invoke("compare", *runs, "--metric", "SDR").stdout
+    assert "SDR (museval) in dB, median of songs" in output
+    assert "2 of 3" in output
+
+
 def test_compare_tells_what_the_runs_differ_in(runs: list[Path]) -> None:
-    write_json(
-        runs[1] / "run.json", {**RUN, "system": "one", "data": "/b", "warning": "heard them"}
-    )
-    output = invoke("compare", *runs).stdout
+    write_json(runs[1] / "run.json", {**RUN, "system": "one"})
+    for name in "abc":
+        warning = "heard them" if name == "b" else None
+        write_scores(runs[1], name, 3.0, origin={**RUN, "data": "/b"}, warning=warning)
+    output = invoke("compare", *runs, "--json", runs[0] / "c.json").stdout
+    (comparison,) = json.loads((runs[0] / "c.json").read_text())["comparisons"]
+    assert comparison["warnings"] == {"first": [], "other": ["heard them (1 of 3 songs)"]}
     assert "note: the runs differ in data: /data/songs and /b" in output
-    assert "heard them" in output
+    assert f"{runs[1]}: heard them (1 of 3 songs)\n" in output
     assert f"{runs[1]} against {runs[0]}" in output  # of one name
 
 

@@ -1,11 +1,18 @@
 """The commands `demix evaluate` and `demix score`."""
 
 import json
+import os
+import pty
+import re
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 import soundfile
+from rich.console import Console
 from typer.testing import Result
 
 from evaluator.sound import STEMS
@@ -55,6 +62,36 @@ def test_evaluate_separates_and_scores(
     assert scores["mean"] == pytest.approx(scores["quarter_of_mixture"])
     assert "mean of 2 songs" in result.stdout
     assert "reading [a]" in result.stderr
+
+
+def test_evaluate_shows_its_progress_on_a_terminal(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs, "w") as terminal:
+        shown = bytearray()
+        # A terminal holds little that nobody reads.
+        reader = Thread(target=read_to_the_end, args=(screen, shown))
+        reader.start()
+        console = Console(file=terminal, width=100)
+        assert console.is_terminal
+        monkeypatch.setattr("evaluator.commands.error_console", lambda: console)
+        monkeypatch.setenv("TERM", "xterm")
+        result = evaluate(data, "-o", tmp_path / "out")
+        terminal.close()
+        reader.join()
+    assert result.exit_code == 0, result.output
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode()).splitlines()
+    for bar in ("songs separated", "songs scored"):
+        (last,) = [line for line in lines if line.startswith(bar)][-1:]
+        assert "100 %" in last
+        assert re.search(r"\d:\d\d:\d\d", last)  # the time left
+
+
+def read_to_the_end(screen: FileIO, shown: bytearray) -> None:
+    with suppress(OSError):  # so Linux ends what a terminal gives
+        while piece := screen.read(4096):
+            shown.extend(piece)
 
 
 def test_evaluate_passes_its_options_on(

@@ -36,16 +36,19 @@ def score_folder(folder: Path, metrics: Metrics = "all", run: Path | None = None
         folder / "data" / "mixture.wav",
         files["data"],
         files["run"],
-        2.5,
+        {"separation_seconds": 2.5},
         metrics,
         run,
     )
     return score_job(job)
 
 
-@pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: f"{golden['sample_rate']} Hz")
+@pytest.mark.parametrize(
+    "golden", GOLDEN, ids=lambda song: f"{song['sample_rate']} Hz, {song['num_channels']} channels"
+)
 def test_scores_are_those_of_other_programs(tmp_path: Path, golden: dict[str, Any]) -> None:
-    write_known_song(tmp_path, golden["num_samples"], golden["sample_rate"])
+    form = (golden["num_samples"], golden["sample_rate"], golden["num_channels"])
+    write_known_song(tmp_path, *form)
     scores = score_folder(tmp_path).scores
     assert scores["null_depth_db"] == pytest.approx(golden["numpy"]["null_depth_db"], abs=1e-6)
     for index, stem in enumerate(STEMS):

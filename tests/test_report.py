@@ -1,67 +1,27 @@
 """The report's folder: pages, pictures and sound, without a browser."""
 
-import base64
-import io
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 from PIL import Image
 
 from evaluator.errors import EvaluatorError
 from evaluator.report_page.build import write_report
+from evaluator.report_page.index_page import index_page
 from evaluator.report_page.pictures import scale_of
-from evaluator.report_page.sounds import encode
+from evaluator.run_reading import read_run
 from evaluator.runs import Frame
 from evaluator.sound import STEMS
+from tests.report_folders import RATE, Tags, pieces, run_of_one_song
 from tests.run_folders import RECORD, RUN, noise, write_json, write_scores, write_sounds
 
-RATE = 8000
+__all__ = ["run_of_one_song"]
+
 NASTY = "a</script><img src=x onerror=alert(1)> & \"b\" 'c'"
-
-
-class Tags(HTMLParser):
-    """Collects a page's elements and its text."""
-
-    def __init__(self, page: Path) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(page.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def links(self) -> list[str]:
-        values = [
-            attributes.get(name)
-            for _, attributes in self.tags
-            for name in ("href", "src", "srcset")
-        ]
-        return [value for value in values if value]
-
-
-@pytest.fixture
-def run(tmp_path: Path, rng: np.random.Generator) -> Path:
-    """Give a run of a song of two seconds."""
-    write_sounds(tmp_path / "run", tmp_path / "data", "a", noise(rng, 2 * RATE), RATE)
-    write_scores(tmp_path / "run", "a", 6.0, reference=str(tmp_path / "data" / "a"))
-    return tmp_path / "run"
-
-
-def pieces(folder: Path, number: int) -> dict[str, str]:
-    script = (folder / f"piece-{number}.js").read_text()
-    found = re.fullmatch(rf"demixPiece\({number}, (.*)\);\n", script)
-    assert found
-    sounds: dict[str, str] = json.loads(found[1])
-    return sounds
 
 
 def test_every_link_leads_to_a_file_of_the_report(run: Path, tmp_path: Path) -> None:
@@ -90,26 +50,6 @@ def test_pictures_and_sound(run: Path, tmp_path: Path) -> None:
     assert {path.stem for path in folder.glob("*.png")} == {"sdr", "sdr-narrow"}
 
 
-def test_sound_is_as_long_as_it_was_and_where_it_was(tmp_path: Path) -> None:
-    click = np.zeros((12 * RATE, 1))
-    click[11 * RATE] = 0.9
-    write_sounds(tmp_path / "run", tmp_path / "data", "a", dict.fromkeys(STEMS, click), RATE)
-    write_report(tmp_path / "run", tmp_path / "report", references=tmp_path / "data")
-    folder = tmp_path / "report" / "songs" / "001"
-    # The second piece begins a pad before 10 s, and the song ends at 12 s.
-    data = base64.b64decode(pieces(folder, 1)["bass.reference"])
-    sound, rate = soundfile.read(io.BytesIO(data))
-    assert (rate, len(sound)) == (RATE, round(2.1 * RATE))
-    assert abs(int(np.argmax(np.abs(sound))) - 1.1 * RATE) <= 1
-
-
-@pytest.mark.parametrize("channels", [1, 2])
-def test_vorbis_keeps_length_and_channels(rng: np.random.Generator, channels: int) -> None:
-    data = encode(rng.uniform(-0.5, 0.5, (44_100, channels)), 44_100)
-    sound, rate = soundfile.read(io.BytesIO(data), always_2d=True)
-    assert (rate, sound.shape) == (44_100, (44_100, channels))
-
-
 def test_any_name_is_only_text(tmp_path: Path, rng: np.random.Generator) -> None:
     names = [NASTY.replace("/", "∕"), "AC/DC & Söhne", "-"]
     for name in names:
@@ -126,7 +66,8 @@ def test_any_name_is_only_text(tmp_path: Path, rng: np.random.Generator) -> None
 
 
 def test_what_is_known_of_the_run_is_told(run: Path, tmp_path: Path) -> None:
-    write_json(run / "run.json", {**RUN, "warning": "it has heard <these> songs"})
+    warning = "it has heard <these> songs"
+    write_scores(run, "a", 6.0, reference=str(tmp_path / "data" / "a"), warning=warning)
     write_json(run / "a" / "mixture.budget.json", RECORD)
     page = write_report(run, tmp_path / "report")
     text = Tags(page).text
@@ -144,12 +85,52 @@ def test_what_is_known_of_the_run_is_told(run: Path, tmp_path: Path) -> None:
     song = page.parent / "songs" / "001.html"
     assert "less <Demucs>" in Tags(song).text
     assert "left-out" in song.read_text()
+    for known in (warning, "Abacus <9>", "0123456789abcdef" * 4, "2026-01-02 03:04:05+00:00"):
+        assert known in Tags(song).text
+
+
+def test_songs_of_several_calls_are_told_apart(tmp_path: Path) -> None:
+    calls: dict[str, dict[str, Any]] = {
+        "a": {},
+        "b": {"precision": "fast", "date": "2026-01-03T03:04:05+00:00"},
+        "c": {"weights": {"vocals.onnx": "ff"}},
+    }
+    for name, changes in calls.items():
+        warning = "heard" if name == "b" else None
+        write_scores(tmp_path, name, 6.0, origin={**RUN, **changes}, warning=warning)
+    write_scores(tmp_path, "d", 6.0, origin=None)
+    page = index_page(read_run(tmp_path), dict.fromkeys("abcd", "song.html"))
+    for known in (
+        "How the stems of 1 of 4 songs were made is not known",
+        "Precision: exact (2 songs); fast (1 song).",
+        f"SHA-256 of vocals.onnx: {'0123456789abcdef' * 4} (2 songs); ff (1 song).",
+        "4 songs · 2026-01-02–2026-01-03",
+        "heard (1 of 4 songs)",
+    ):
+        assert known in page
+    assert page.count("heard in training") == 1
+
+
+def test_musevals_scores_are_medians_of_the_songs_that_have_them(tmp_path: Path) -> None:
+    limits = {"quarter_mixture": {stem: {"global_sdr": 0.5, "SDR": -2.0} for stem in STEMS}}
+    silent = {"quarter_mixture": {stem: {"global_sdr": 0.5, "SDR": -50.0} for stem in STEMS}}
+    for name, museval in (("a", None), ("b", 2.0), ("c", 9.0), ("d", 1.0), ("e", None)):
+        write_scores(tmp_path, name, 6.0, museval=museval, floor=limits if museval else silent)
+    page = index_page(read_run(tmp_path), dict.fromkeys("abcde", "song.html"))
+    scores = json.loads(re.findall(r'<script [^>]*id="scores">(.*)</script>', page)[0])
+    rows = scores["metrics"]["SDR"]["rows"]
+    assert rows["average"] == {
+        "label": "median of 3 of 5 songs",
+        **dict.fromkeys((*STEMS, "mean"), 2.0),
+    }
+    assert rows["floor"]["vocals"] == -2
+    assert scores["metrics"]["global_sdr"]["rows"]["average"]["label"] == "mean of 5 songs"
 
 
 def test_the_results_of_predict_py_are_enough(run: Path, tmp_path: Path) -> None:
     (run / "a" / "scores.json").unlink()
     page = write_report(run, tmp_path / "report", references=tmp_path / "data")
-    assert "no run.json" in Tags(page).text
+    assert "How the stems of 1 song were made is not known" in Tags(page).text
     assert "Without scores: a" in Tags(page).text
     assert "SDR of each second" in Tags(page.parent / "songs" / "001.html").text
 
@@ -163,20 +144,6 @@ def test_museval_frames_take_the_place_of_seconds(run: Path, tmp_path: Path) -> 
     write_json(run / "museval" / "a.json", {"targets": targets})
     page = write_report(run, tmp_path / "report")
     assert "museval's SDR" in Tags(page.parent / "songs" / "001.html").text
-
-
-def test_without_references_there_are_estimates(run: Path, tmp_path: Path) -> None:
-    write_scores(run, "a", 6.0, reference="/gone")
-    page = write_report(run, tmp_path / "report").parent / "songs" / "001.html"
-    assert "references are not where they were" in Tags(page).text
-    assert pieces(page.parent / "001", 0).keys() == {f"{stem}.estimate" for stem in STEMS}
-
-
-def test_silence_and_a_few_samples(tmp_path: Path) -> None:
-    silence = dict.fromkeys(STEMS, np.zeros((3, 2)))
-    write_sounds(tmp_path / "run", tmp_path / "data", "a", silence, RATE)
-    page = write_report(tmp_path / "run", tmp_path / "report", references=tmp_path / "data")
-    assert pieces(page.parent / "songs" / "001", 0)
 
 
 def test_an_earlier_report_is_replaced_and_nothing_else(run: Path, tmp_path: Path) -> None:
@@ -199,20 +166,6 @@ def test_a_report_appears_whole_or_not_at_all(run: Path, tmp_path: Path) -> None
         write_report(run, tmp_path / "report")
     assert page.read_text() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "report", "run"]
-
-
-def test_references_elsewhere(run: Path, tmp_path: Path) -> None:
-    (tmp_path / "data").rename(tmp_path / "moved")
-    page = write_report(run, tmp_path / "report", references=tmp_path / "moved")
-    assert "vocals.reference" in pieces(page.parent / "songs" / "001", 0)
-    with pytest.raises(EvaluatorError, match="holds no references of a"):
-        write_report(run, tmp_path / "report", references=tmp_path / "run" / "a")
-
-
-def test_other_rates_are_an_error(run: Path, tmp_path: Path, rng: np.random.Generator) -> None:
-    soundfile.write(run / "a" / "bass.wav", rng.uniform(-0.1, 0.1, 100), 16_000)
-    with pytest.raises(EvaluatorError, match=r"sample rates \[8000, 16000\]"):
-        write_report(run, tmp_path / "report")
 
 
 @pytest.mark.parametrize(

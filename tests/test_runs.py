@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evaluator.aggregation import mean_over_stems
 from evaluator.errors import EvaluatorError
-from evaluator.runs import Degradation, mean_over_stems, read_run
+from evaluator.run_reading import read_run
+from evaluator.runs import Degradation
 from evaluator.sound import STEMS
 from tests.run_folders import RECORD, RUN, noise, write_json, write_scores, write_sounds
 
@@ -43,7 +45,27 @@ def test_the_results_of_predict_py(tmp_path: Path, rng: np.random.Generator) -> 
     run = read_run(tmp_path / "run")
     assert run.system == "run"
     assert run.scores == {"a": {stem: {"global_sdr": 1.0} for stem in STEMS}}
-    assert run.about == {}
+    assert run.origins == [None]
+
+
+def test_a_table_of_one_call_is_no_other_songs(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Beside ``run.json`` lies the table of the last call only."""
+    write_sounds(tmp_path / "run", tmp_path / "data", "a", noise(rng, 10), 8000)
+    songs = {"a": {f"sdr_{stem}": 1.0 for stem in STEMS}}
+    write_json(tmp_path / "run" / "scores.json", {"songs": songs})
+    write_json(tmp_path / "run" / "run.json", RUN)
+    assert read_run(tmp_path / "run").scores == {}
+
+
+def test_what_has_heard_the_songs_is_known_without_any_file(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    for name in ("Mu - Too Bright", "mine"):
+        write_sounds(tmp_path / "leaderboard_b", tmp_path / "data", name, noise(rng, 10), 8000)
+    run = read_run(tmp_path / "leaderboard_b")
+    (warning,) = run.warnings
+    assert warning.startswith("leaderboard_b was trained on MUSDB18's test songs")
+    assert warning.endswith("(1 of 2 songs)")
 
 
 def test_names_with_slashes_and_reserved_ones(tmp_path: Path) -> None:
@@ -79,7 +101,7 @@ def test_damaged_files_are_named(tmp_path: Path, file: str, content: str) -> Non
 
 def test_numbers_that_are_none_are_not_known(tmp_path: Path) -> None:
     write_scores(tmp_path, "a", None)
-    text = (tmp_path / "a" / "scores.json").read_text().replace("null", "NaN", 1)
+    text = (tmp_path / "a" / "scores.json").read_text().replace('sdr": null', 'sdr": NaN', 1)
     assert math.isnan(json.loads(text)["scores"]["bass"]["global_sdr"])
     (tmp_path / "a" / "scores.json").write_text(text)
     assert not any(read_run(tmp_path).songs[0].scores.values())

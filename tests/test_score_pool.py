@@ -84,9 +84,23 @@ def test_a_song_whose_process_dies_gets_a_second_try_and_takes_no_other_down(
 
 
 def test_jobs_that_need_more_memory_than_there_is_run_one_by_one(tmp_path: Path) -> None:
-    with ScorePool(work, processes=3, memory=10) as pool:
+    with ScorePool(work, processes=3, memory=lambda: 10) as pool:
         futures = [pool.submit((f"alone {number}", tmp_path), 6 + number) for number in range(6)]
         assert [future.result()[0] for future in futures] == [f"alone {n}" for n in range(6)]
+
+
+def test_memory_is_measured_anew_whenever_nothing_runs(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def free() -> float:
+        asked.append("")
+        return 10
+
+    with ScorePool(work, processes=2, memory=free) as pool:
+        assert asked == []  # what separates is not even loaded
+        for name in ("first", "second"):
+            pool.submit((name, tmp_path), 6).result()
+    assert len(asked) == 2
 
 
 def test_an_exception_ends_the_processes_at_once(tmp_path: Path) -> None:

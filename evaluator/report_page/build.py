@@ -30,10 +30,12 @@ from evaluator.report_page.sounds import (
     ESTIMATE,
     REFERENCE,
     open_sounds,
+    player_rate,
     read_piece,
     write_pieces,
 )
-from evaluator.runs import Frame, Run, Song, read_run
+from evaluator.run_reading import read_run
+from evaluator.runs import Frame, Run, Song
 from evaluator.scoring import SdrSums
 from evaluator.sound import STEMS
 
@@ -50,6 +52,7 @@ def write_report(
     out: Path,
     *,
     references: Path | None = None,
+    scratch: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write the report of a run, whole or not at all; an earlier one is replaced.
@@ -59,6 +62,7 @@ def write_report(
         out: the report's folder.
         references: folder of the songs with their stems; where the run says where they are when
             not given.
+        scratch: the folder for what is decoded on the way; the system's own where not given.
         progress: called with a song's title before it is worked on.
 
     Returns:
@@ -75,7 +79,7 @@ def write_report(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with replacing_folder(out) as temporary:
-            _write(run, temporary, references, progress)
+            _write(run, temporary, references, scratch, progress)
     except OSError as error:
         raise EvaluatorError(f"{out} cannot be written: {error.strerror}") from error
     return out / PAGE
@@ -85,7 +89,13 @@ def _is_report(folder: Path) -> bool:
     return (folder / PAGE).is_file() and (folder / "assets" / "report.css").is_file()
 
 
-def _write(run: Run, out: Path, references: Path | None, progress: Callable[[str], None]) -> None:
+def _write(
+    run: Run,
+    out: Path,
+    references: Path | None,
+    scratch: Path | None,
+    progress: Callable[[str], None],
+) -> None:
     shutil.copytree(ASSETS, out / "assets")
     # By number: a song's name may be anything.
     names = [f"{number:03d}" for number in range(1, len(run.songs) + 1)]
@@ -96,7 +106,9 @@ def _write(run: Run, out: Path, references: Path | None, progress: Callable[[str
             f"{names[place + 1]}.html" if place + 1 < len(names) else None,
         )
         (out / "songs" / name).mkdir(parents=True)
-        material = _material(song, _reference_of(song, references), out / "songs" / name)
+        reference = _reference_of(song, references)
+        with open_sounds(song, reference, scratch=scratch) as sounds:
+            material = _material(song, sounds, out / "songs" / name)
         page = song_page(song, material, neighbours, system=run.system)
         (out / "songs" / f"{name}.html").write_text(page, encoding="utf-8")
     addresses = {
@@ -115,35 +127,34 @@ def _reference_of(song: Song, references: Path | None) -> Path | None:
     return song.reference if song.reference is not None and song.reference.exists() else None
 
 
-def _material(song: Song, reference: Path | None, folder: Path) -> Material:
-    with open_sounds(song, reference) as sounds:
-        rate = next(iter(sounds.values())).samplerate
-        length = max(sound.frames for sound in sounds.values())
-        if not length:
-            raise EvaluatorError(f"{song.folder} holds stems without samples")
-        seconds = length / rate
-        _draw_sounds(sounds, length, folder)
-        frames = song.frames or _frames_by_second(sounds)
-        scale = scale_of(frames) if frames else None
-        if scale is not None:
-            for name, columns, height in (("sdr", 1200, 240), ("sdr-narrow", 420, 200)):
-                draw_frames(
-                    folder / f"{name}.png",
-                    frames,
-                    seconds=seconds,
-                    scale=scale,
-                    columns=columns,
-                    height=height,
-                )
-        return Material(
-            folder=folder.name,
-            seconds=seconds,
-            rate=rate,
-            sounds=tuple(sounds),
-            pieces=write_pieces(sounds, folder),
-            scale=scale,
-            frames_by=FRAMES_BY_MUSEVAL if song.frames else FRAMES_BY_SECOND,
-        )
+def _material(song: Song, sounds: Sounds, folder: Path) -> Material:
+    rate = next(iter(sounds.values())).samplerate
+    length = max(sound.frames for sound in sounds.values())
+    if not length:
+        raise EvaluatorError(f"{song.folder} holds stems without samples")
+    seconds = length / rate
+    _draw_sounds(sounds, length, folder)
+    frames = song.frames or _frames_by_second(sounds)
+    scale = scale_of(frames) if frames else None
+    if scale is not None:
+        for name, columns, height in (("sdr", 1200, 240), ("sdr-narrow", 420, 200)):
+            draw_frames(
+                folder / f"{name}.png",
+                frames,
+                seconds=seconds,
+                scale=scale,
+                columns=columns,
+                height=height,
+            )
+    return Material(
+        folder=folder.name,
+        seconds=seconds,
+        rate=player_rate(rate),
+        sounds=tuple(sounds),
+        pieces=write_pieces(sounds, folder),
+        scale=scale,
+        frames_by=FRAMES_BY_MUSEVAL if song.frames else FRAMES_BY_SECOND,
+    )
 
 
 def _draw_sounds(sounds: Sounds, length: int, folder: Path) -> None:
@@ -175,9 +186,11 @@ def _frames_by_second(sounds: Sounds) -> dict[str, tuple[Frame, ...]]:
         rate, frames = reference.samplerate, []
         for start in range(0, min(reference.frames, estimate.frames), rate):
             stop = min(start + rate, reference.frames, estimate.frames)
-            true, estimated = (read_piece(sound, start, stop) for sound in (reference, estimate))
+            pieces = (read_piece(sound, start, stop) for sound in (reference, estimate))
+            # What is mono is heard in both channels.
+            true, estimated = np.broadcast_arrays(*pieces)
             sums = SdrSums()
-            sums.add(np.broadcast_to(true, estimated.shape), estimated)
+            sums.add(true, estimated)
             is_silent = sums.reference < SILENCE * estimated.size
             sdr = math.nan if is_silent else sums.sdr()
             frames.append(Frame(start / rate, (stop - start) / rate, sdr))

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from evaluator.errors import one_line
+
 LONG, WIDE = 36, ' class="wide"'
 """Facts with more characters than these take the whole width."""
 
@@ -13,8 +15,11 @@ DASH = "–"
 
 
 def text(value: object) -> str:
-    """Escape text for an element's content or a quoted attribute."""
-    return escape(str(value), quote=True)
+    """Escape text for an element's content or a quoted attribute.
+
+    What cannot be printed, as bytes in a path that are not Unicode, is shown by its code.
+    """
+    return escape(one_line(str(value)), quote=True)
 
 
 def title(name: str) -> str:

@@ -1,11 +1,20 @@
 """The page of a run: its songs in a table that can be sorted, and how they were made."""
 
-from collections.abc import Callable, Sequence
-from statistics import fmean, median
+from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
+from evaluator.aggregation import (
+    Values,
+    average,
+    counted,
+    has,
+    kind_of_average,
+    mean_over_stems,
+)
+from evaluator.origins import HASH, dates, remarks, told, union, values_of
 from evaluator.report_page.html import clock, data, decibels, facts, page, text, title
-from evaluator.runs import METRICS, Run, Song, Values, mean_over_stems
+from evaluator.runs import METRICS, Run, Song
 from evaluator.sound import STEMS
 
 COLUMNS = (*STEMS, "mean")
@@ -13,7 +22,7 @@ FLOOR = "no separation"
 CEILING = "ideal masks"
 SUMMARIES = (
     "No separation: a quarter of the mixture as every stem. Ideal masks: ratio masks made from the "
-    "references, a usual oracle but no upper bound."
+    "references, a usual oracle but no upper bound. Both are of the songs that are counted above."
 )
 
 
@@ -24,7 +33,7 @@ def index_page(run: Run, addresses: dict[str, str]) -> str:
         run: what it shows.
         addresses: relative address of each song's page.
     """
-    used = [m for m in METRICS if any(m in v for s in run.songs for v in s.scores.values())]
+    used = [metric for metric in METRICS if any(has(song.scores, metric) for song in run.songs)]
     metric = used[0] if used else next(iter(METRICS))
     body = f"""<header class="top">
 <h1>{text(run.system)}</h1>
@@ -48,26 +57,27 @@ def index_page(run: Run, addresses: dict[str, str]) -> str:
 
 
 def _subtitle(run: Run) -> str:
-    count = f"{len(run.songs)} song{'s' if len(run.songs) != 1 else ''}"
-    about = run.about
-    day = str(about.get("date") or "").partition("T")[0]
-    parts = [count, about.get("subset"), about.get("split"), day]
-    return " · ".join(str(part) for part in parts if part)
+    days = dict.fromkeys(date.partition(" ")[0] for date in dates(run.origins).split(" to "))
+    parts = [
+        counted(len(run.songs), len(run.songs)),
+        *sorted({song.subset for song in run.songs if song.subset}),
+        *values_of(run.origins, "split"),
+        "–".join(days),
+    ]
+    return " · ".join(filter(None, parts))
 
 
 def _notices(run: Run) -> str:
-    notices = []
-    if run.about.get("warning"):
-        notices.append(f'<p class="notice warning" role="note">{text(run.about["warning"])}</p>')
-    if not run.about:
-        notices.append(
-            '<p class="notice">This run has no <code>run.json</code>: which machine, weights and '
-            "options made it is not known. <code>demix evaluate</code> writes one.</p>"
-        )
+    notices = [_warning(warning) for warning in run.warnings]
+    notices += [f'<p class="notice">{text(remark)}</p>' for remark in remarks(run.origins)]
     unscored = [song.title for song in run.songs if not song.scores]
     if unscored:
         notices.append(f'<p class="notice">Without scores: {text(", ".join(unscored))}.</p>')
     return "\n".join(notices)
+
+
+def _warning(warning: str) -> str:
+    return f'<p class="notice warning" role="note">{text(warning)}</p>'
 
 
 def _chooser(metrics: Sequence[str]) -> str:
@@ -85,13 +95,17 @@ def _table(run: Run, addresses: dict[str, str], metric: str) -> str:
     )
     rows = "\n".join(
         f'<tr data-song="{number}"><th scope="row"><a href="{addresses[song.name]}">'
-        f"{title(song.title)}</a>{_badge(song)}</th>{_cells(song.scores, metric)}</tr>"
+        f"{title(song.title)}</a>{_badges(song)}</th>{_cells(song.scores, metric)}</tr>"
         for number, song in enumerate(run.songs)
     )
     feet = "\n".join(
         f'<tr data-row="{name}"><th scope="row">{text(label)}</th>{_cells(values, metric)}</tr>'
-        for name, (label, values) in _summaries(run).items()
-        if any(values.values())
+        for name, (label, values) in _summaries(run, metric).items()
+    )
+    # Part of the table, so that who copies it takes them along.
+    feet += "".join(
+        f'\n<tr><th scope="row" colspan="{len(COLUMNS) + 1}" class="said">{text(warning)}</th></tr>'
+        for warning in run.warnings
     )
     has_bounds = any(song.floor or song.ceiling for song in run.songs)
     note = f'<p class="quiet">{SUMMARIES}</p>' if has_bounds else ""
@@ -109,63 +123,59 @@ def _table(run: Run, addresses: dict[str, str], metric: str) -> str:
 {note}"""
 
 
-def _badge(song: Song) -> str:
-    if not song.degradations:
-        return ""
-    return ' <span class="badge" title="Parts of it were left out for want of time">degraded</span>'
-
-
-def _cells(values: Values, metric: str) -> str:
-    shown = {stem: values.get(stem, {}).get(metric) for stem in STEMS}
-    shown["mean"] = mean_over_stems(values, metric)
+def _badges(song: Song) -> str:
+    found = []
+    if song.warning:
+        found.append(("heard in training", song.warning))
+    if song.degradations:
+        found.append(("degraded", "Parts of it were left out for want of time"))
     return "".join(
-        f'<td data-column="{column}">{decibels(shown[column])}</td>' for column in COLUMNS
+        f' <span class="badge" title="{text(why)}">{text(what)}</span>' for what, why in found
     )
 
 
-def _summaries(run: Run) -> dict[str, tuple[str, Values]]:
+def _cells(values: Values, metric: str) -> str:
+    return "".join(
+        f'<td data-column="{column}">{decibels(value)}</td>'
+        for column, value in _with_mean(values, metric).items()
+    )
+
+
+def _summaries(run: Run, metric: str) -> dict[str, tuple[str, Values]]:
+    """Give the rows below the songs, by their keys: how they are called, and their scores."""
+    found = average(metric, [song.values for song in run.songs])
+    if found is None:
+        return {}
+    rows = {"average": (f"{kind_of_average(metric)} of {found.count}", found.scores)}
+    if any(song.floor for song in run.songs):
+        rows["floor"] = (FLOOR, found.floor)
+    if any(song.ceiling for song in run.songs):
+        rows["ceiling"] = (CEILING, found.ceiling)
     return {
-        "mean": ("mean", _over_songs(run, lambda song: song.scores, fmean)),
-        "median": ("median", _over_songs(run, lambda song: song.scores, median)),
-        "floor": (FLOOR, _over_songs(run, lambda song: song.floor, fmean)),
-        "ceiling": (CEILING, _over_songs(run, lambda song: song.ceiling, fmean)),
+        name: (label, {stem: {metric: score} for stem, score in scores.items()})
+        for name, (label, scores) in rows.items()
     }
 
 
-def _over_songs(
-    run: Run, values: Callable[[Song], Values], average: Callable[[list[float]], float]
-) -> Values:
-    found: dict[str, dict[str, float]] = {}
-    for stem in STEMS:
-        for metric in METRICS:
-            known = [
-                score
-                for song in run.songs
-                if (score := values(song).get(stem, {}).get(metric)) is not None
-            ]
-            if known:
-                found.setdefault(stem, {})[metric] = average(known)
-    return found
-
-
 def _document(run: Run, metrics: Sequence[str]) -> dict[str, Any]:
+    """Give what the table's script needs to show another metric, or another order."""
     return {
-        "metrics": {metric: METRICS[metric] for metric in metrics},
-        "songs": [_with_means(song.scores, metrics) for song in run.songs],
-        "rows": {
-            name: _with_means(values, metrics) for name, (_, values) in _summaries(run).items()
+        "metrics": {
+            metric: {
+                "songs": [_with_mean(song.scores, metric) for song in run.songs],
+                "rows": {
+                    name: {"label": label, **_with_mean(values, metric)}
+                    for name, (label, values) in _summaries(run, metric).items()
+                },
+            }
+            for metric in metrics
         },
     }
 
 
-def _with_means(values: Values, metrics: Sequence[str]) -> dict[str, dict[str, float | None]]:
-    return {
-        metric: {
-            **{stem: values.get(stem, {}).get(metric) for stem in STEMS},
-            "mean": mean_over_stems(values, metric),
-        }
-        for metric in metrics
-    }
+def _with_mean(values: Values, metric: str) -> dict[str, float | None]:
+    of_stems = {stem: values.get(stem, {}).get(metric) for stem in STEMS}
+    return {**of_stems, "mean": mean_over_stems(values, metric)}
 
 
 def _degradations(run: Run, addresses: dict[str, str]) -> str:
@@ -194,26 +204,14 @@ def describe(song: Song) -> str:
 
 
 def _about(run: Run) -> str:
-    about = run.about
-    machine = _section(about, "machine")
-    versions = _section(about, "packages")
-    weights = _section(about, "weights")
-    memory, cores = machine.get("memory_gb"), machine.get("cores")
+    known = union(run.origins)
+    hashes = {label: values for label, values in known.items() if label.startswith(HASH)}
     seconds = [song.separation_seconds for song in run.songs if song.separation_seconds is not None]
     depths = [song.null_depth_db for song in run.songs if song.null_depth_db is not None]
-    told = facts(
+    pairs = facts(
         [
-            ("System", run.system),
-            ("Songs from", about.get("data")),
-            ("Date", str(about.get("date") or "").replace("T", " ")),
-            ("demix", about.get("demix")),
-            ("Processor", machine.get("processor")),
-            ("Cores", cores),
-            ("Memory", None if memory is None else f"{memory} GB"),
-            ("Operating system", machine.get("system")),
-            ("Device", about.get("device")),
-            ("Precision", about.get("precision")),
-            ("Networks run by", about.get("compute")),
+            *((label, told(known[label])) for label in known if label not in hashes),
+            ("Date", dates(run.origins)),
             ("Time to separate", f"{sum(seconds):.1f} s" if seconds else None),
             (
                 "Null depth",
@@ -222,21 +220,16 @@ def _about(run: Run) -> str:
                 if depths
                 else None,
             ),
-            ("Packages", ", ".join(f"{name} {version}" for name, version in versions.items())),
         ]
     )
     files = "\n".join(
-        f"<tr><th scope='row'>{text(name)}</th><td><code>{text(digest)}</code></td></tr>"
-        for name, digest in weights.items()
+        f"<tr><th scope='row'>{text(label.removeprefix(HASH))}</th>"
+        f"<td><code>{text(told(values))}</code></td></tr>"
+        for label, values in hashes.items()
     )
     table = (
         "<h3>Weights</h3>\n"
         '<table class="weights"><thead><tr><th scope="col">file</th><th scope="col">SHA-256</th>'
         f"</tr></thead><tbody>\n{files}\n</tbody></table>"
     )
-    return f"<section><h2>The run</h2>\n{told}\n{table if files else ''}</section>"
-
-
-def _section(about: Any, name: str) -> dict[str, Any]:
-    found = about.get(name)
-    return found if isinstance(found, dict) else {}
+    return f"<section><h2>The run</h2>\n{pairs}\n{table if files else ''}</section>"

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from evaluator.origins import dates
+from evaluator.origins import facts as origin_facts
 from evaluator.report_page.html import clock, data, decibels, facts, page, text, title
 from evaluator.report_page.index_page import describe
+from evaluator.report_page.keys import keys
 from evaluator.report_page.pictures import (
     COLORS,
     COLUMNS,
@@ -25,18 +28,6 @@ SCALES = (
     f"{HIGHEST_HZ / 1000:.0f} kHz and {RANGE_DB:.0f} dB down from the loudest spot of the song."
 )
 
-KEYS = (
-    ("Space or K", "play, pause"),
-    ("← →", "5 seconds back, on"),
-    ("Home, End", "to the start, the end"),
-    ("1 2 3 4", "solo bass, drums, other, vocals"),
-    ("0", "solo the mixture"),
-    ("Shift + 1 … 4", "mute"),
-    ("Q W E R", "estimate or reference of bass, drums, other, vocals"),
-    ("A", "all estimates, all references"),
-    ("N, P", "next, previous song"),
-)
-
 
 @dataclass(frozen=True)
 class Material:
@@ -45,7 +36,7 @@ class Material:
     Attributes:
         folder: of its pictures and sound, relative to the page.
         seconds: length.
-        rate: of the sounds, in Hz.
+        rate: of the sounds as they are played, in Hz.
         sounds: names of what can be heard.
         pieces: number of the scripts that hold it.
         scale: of the plot over time; None where there is none.
@@ -85,10 +76,10 @@ def song_page(song: Song, material: Material, neighbours: Neighbours, *, system:
 <p class="quiet">{text(system)} · {clock(material.seconds)}</p>
 </header>
 <main>
-{missing}{_degraded(song)}
-<section class="player" id="player" aria-label="Player" data-state="paused">
+{_warning(song)}{missing}{_degraded(song)}
+<section class="player" id="player" aria-label="Player" data-state="paused" tabindex="-1">
 {_transport(material, has_references)}
-{_keys()}
+{keys()}
 {_over_time(material)}
 <ol class="tracks">
 {chr(10).join(_track(name, song, material) for name in tracks)}
@@ -97,6 +88,7 @@ def song_page(song: Song, material: Material, neighbours: Neighbours, *, system:
 </section>
 {_scores(song)}
 {_facts(song)}
+{_origin(song)}
 </main>
 {data("settings", _settings(material))}
 <noscript><p class="notice">The player needs JavaScript.</p></noscript>"""
@@ -135,7 +127,7 @@ def _transport(material: Material, has_references: bool) -> str:
         else ""
     )
     return f"""<div class="transport">
-<button type="button" class="play" id="play" aria-label="Play" aria-keyshortcuts="Space K">
+<button type="button" class="play" id="play" aria-label="Play" aria-keyshortcuts="K">
 <svg viewBox="0 0 24 24" aria-hidden="true"><path class="to-play" d="M7 4v16l13-8z"/>
 <path class="to-pause" d="M6 4h4.5v16H6zM13.5 4H18v16h-4.5z"/></svg></button>
 <span id="time" class="time">0:00</span>
@@ -257,8 +249,22 @@ def _facts(song: Song) -> str:
         [
             ("Separated in", None if seconds is None else f"{seconds:.1f} s"),
             ("Null depth", None if depth is None else f"{decibels(depth)} dB"),
+            ("Reference", song.reference),
         ]
     )
+
+
+def _origin(song: Song) -> str:
+    if song.origin is None:
+        return ""
+    pairs = [*origin_facts(song.origin).items(), ("Date", dates([song.origin]))]
+    return f"<details><summary>How the stems were made</summary>{facts(pairs)}</details>"
+
+
+def _warning(song: Song) -> str:
+    if song.warning is None:
+        return ""
+    return f'<p class="notice warning" role="note">{text(song.warning)}</p>'
 
 
 def _degraded(song: Song) -> str:
@@ -268,8 +274,3 @@ def _degraded(song: Song) -> str:
         '<p class="notice warning" role="note">Left out for want of time (hatched below): '
         f"{describe(song)}.</p>"
     )
-
-
-def _keys() -> str:
-    rows = "".join(f"<div><dt>{text(key)}</dt><dd>{text(what)}</dd></div>" for key, what in KEYS)
-    return f'<details class="keys"><summary>Keys</summary><dl class="facts">{rows}</dl></details>'

@@ -15,9 +15,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import soundfile as sf
+import soxr
 
 from evaluator.data_sets import DataSong
 from evaluator.errors import EvaluatorError
+from evaluator.limits import available_cores
 from evaluator.runs import Song
 from evaluator.sound import LOSSLESS, READABLE, STEMS, Block, find_sound
 
@@ -25,12 +27,14 @@ MIXTURE = "mixture"
 ESTIMATE = "estimate"
 REFERENCE = "reference"
 
-COMPRESSION = 0.6
-"""libsndfile's scale from 0 to 1; of a stereo sound this makes about 130 kbit/s."""
+COMPRESSION = 0.4
+"""libsndfile's scale from 0 to 1; of a stereo sound this makes about 140 kbit/s."""
+
+PLAYER_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+"""Those of MP3, in Hz."""
 
 PIECE_SECONDS = 10
 PAD_SECONDS = 0.1
-WRITE_FRAMES = 1 << 14
 
 MUSDB_STREAMS = {MIXTURE: 0, "drums": 1, "bass": 2, "other": 3, "vocals": 4}
 """Of a ``.stem.mp4`` of MUSDB18."""
@@ -39,20 +43,24 @@ MUSDB_RATE = 44_100
 
 
 @contextmanager
-def open_sounds(song: Song, references: Path | None) -> Iterator[dict[str, sf.SoundFile]]:
+def open_sounds(
+    song: Song, references: Path | None, *, scratch: Path | None = None
+) -> Iterator[dict[str, sf.SoundFile]]:
     """Open a song's sounds.
 
     Args:
         song: of a run.
         references: a folder with the mixture and the stems, or a ``.stem.mp4``; None where they
             are not known.
+        scratch: the folder for what is decoded of a ``.stem.mp4``; the system's own where it is
+            not given.
 
     Yields:
         ``STEM.estimate`` for each stem, and, where there are references, ``mixture`` and
-        ``STEM.reference``; all of one sample rate.
+        ``STEM.reference``; all of one sample rate, and of one number of channels or mono.
 
     Raises:
-        EvaluatorError: a file cannot be read, or has another sample rate.
+        EvaluatorError: a file cannot be read, or has another sample rate or other channels.
     """
     with ExitStack() as stack:
         paths = {
@@ -63,7 +71,7 @@ def open_sounds(song: Song, references: Path | None) -> Iterator[dict[str, sf.So
         if references is not None:
             if references.is_file():
                 packed = DataSong(song.name, references, MUSDB_STREAMS, MUSDB_RATE)
-                references = stack.enter_context(packed.open()).mixture.parent
+                references = stack.enter_context(packed.open(scratch)).mixture.parent
             for name in (MIXTURE, *STEMS):
                 if path := find_sound(references, name, LOSSLESS):
                     paths[name if name == MIXTURE else f"{name}.{REFERENCE}"] = path
@@ -72,6 +80,12 @@ def open_sounds(song: Song, references: Path | None) -> Iterator[dict[str, sf.So
         if len(rates) != 1:
             found = f"the sample rates {sorted(rates)}" if rates else "no sounds"
             raise EvaluatorError(f"{song.folder} and its references have {found}: separate it anew")
+        channels = {sound.channels for sound in sounds.values()}
+        if len(channels - {1}) > 1:
+            raise EvaluatorError(
+                f"{song.folder} and its references have {sorted(channels)} channels: separate it"
+                " anew"
+            )
         yield sounds
 
 
@@ -100,7 +114,7 @@ def write_pieces(sounds: Mapping[str, sf.SoundFile], folder: Path) -> int:
     length = max(sound.frames for sound in sounds.values())
     num_pieces: int = max(1, math.ceil(length / (PIECE_SECONDS * rate)))
     pad = round(PAD_SECONDS * rate)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         for index in range(num_pieces):
             start, stop = (PIECE_SECONDS * rate * edge for edge in (index, index + 1))
             blocks = [
@@ -117,25 +131,29 @@ def write_pieces(sounds: Mapping[str, sf.SoundFile], folder: Path) -> int:
     return num_pieces
 
 
+def player_rate(rate: int) -> int:
+    """Give the sample rate in Hz at which sounds of another one are played."""
+    return next((found for found in PLAYER_RATES if found >= rate), PLAYER_RATES[-1])
+
+
 def encode(block: Block, rate: int) -> bytes:
-    """Encode ``[frames, channels]`` as Ogg Vorbis; nothing where there are no frames."""
-    if not len(block):
-        return b""
+    """Encode ``[frames, channels]`` as MP3 at `player_rate`; nothing where there are no frames."""
     # One or two channels need no layout to be agreed on.
-    block = block[:, :2]
+    sound = soxr.resample(block[:, :2], rate, player_rate(rate)) if len(block) else block
+    if not len(sound):
+        return b""
     target = io.BytesIO()
     with sf.SoundFile(
         target,
         "w",
-        rate,
-        block.shape[1],
-        format="OGG",
-        subtype="VORBIS",
+        player_rate(rate),
+        sound.shape[1],
+        format="MP3",
+        subtype="MPEG_LAYER_III",
+        bitrate_mode="VARIABLE",
         compression_level=COMPRESSION,
     ) as file:
-        # libsndfile's stack does not bear much more at once.
-        for start in range(0, len(block), WRITE_FRAMES):
-            file.write(block[start : start + WRITE_FRAMES])
+        file.write(sound)
     return target.getvalue()
 
 

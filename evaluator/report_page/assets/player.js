@@ -122,18 +122,37 @@
       sound.seek(((event.clientX - box.left) / box.width) * settings.seconds);
     });
   }
-  // A button that the mouse has pressed gives Space back to the player.
-  document.addEventListener("click", (event) => {
-    if (event.detail > 0) event.target.closest("button")?.blur();
+  // --- Keys -----------------------------------------------------------------------------------
+
+  // What the mouse has pressed leaves the focus with the player, and its keys with it.
+  player.addEventListener("click", (event) => {
+    if (event.detail > 0 && event.target.closest("button")) player.focus({ preventScroll: true });
+  });
+
+  const seekBy = (seconds) => sound.seek(sound.position + seconds);
+  // These mean something to any page, so they are the player's only where the focus is in it.
+  const inPlayer = {
+    " ": () => sound.toggle(),
+    ArrowLeft: () => seekBy(-5),
+    ArrowRight: () => seekBy(5),
+    Home: () => sound.seek(0),
+    End: () => sound.seek(settings.seconds),
+  };
+  const mayRepeat = ["ArrowLeft", "ArrowRight"];
+
+  player.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+    // Where Space has a meaning of its own it keeps it.
+    if (event.key === " " && event.target.closest("button, a, summary, [type=checkbox]")) return;
+    const action = inPlayer[event.key];
+    if (!action) return;
+    event.preventDefault();
+    if (!event.repeat || mayRepeat.includes(event.key)) action();
   });
 
   const follow = (rel) => document.querySelector(`a[rel=${rel}]`)?.click();
-  const keys = {
+  const letters = {
     k: () => sound.toggle(),
-    ArrowLeft: () => sound.seek(sound.position - 5),
-    ArrowRight: () => sound.seek(sound.position + 5),
-    Home: () => sound.seek(0),
-    End: () => sound.seek(settings.seconds),
     a: () => choose(tracks, otherOf(named("vocals").source)),
     n: () => follow("next"),
     p: () => follow("prev"),
@@ -141,20 +160,33 @@
   const stems = ["bass", "drums", "other", "vocals"];
   stems.forEach((name, index) => {
     const track = named(name);
-    if (track) keys["qwer"[index]] = () => choose([track], otherOf(track.source));
+    if (track) letters["qwer"[index]] = () => choose([track], otherOf(track.source));
+  });
+
+  // Who speaks to the computer, or slips on a key, can do without (WCAG 2.2, 2.1.4).
+  const lettersOn = document.getElementById("letters");
+  const LETTERS = "demix report: letters";
+  // Some browsers keep nothing for pages from disk.
+  const kept = (action) => {
+    try {
+      return action(localStorage);
+    } catch {
+      return null;
+    }
+  };
+  lettersOn.checked = kept((storage) => storage.getItem(LETTERS)) !== "off";
+  lettersOn.addEventListener("change", () => {
+    kept((storage) => storage.setItem(LETTERS, lettersOn.checked ? "on" : "off"));
   });
 
   document.addEventListener("keydown", (event) => {
+    if (!lettersOn.checked || event.repeat) return;
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     // By its place on the keyboard: Shift makes another character of a digit.
     const digit = /^(?:Digit|Numpad)([0-4])$/.exec(event.code)?.[1];
     const track = digit && named(["mixture", ...stems][digit]);
-    let action = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    let action = letters[event.key.toLowerCase()];
     if (track) action = () => flip(event.shiftKey ? track.mute : track.solo);
-    // Where Space has a meaning of its own it keeps it.
-    if (event.key === " " && !event.target.closest("button, a, summary")) {
-      action = () => sound.toggle();
-    }
     if (!action) return;
     event.preventDefault();
     action();

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const scores = JSON.parse(document.getElementById("scores").textContent);
+  const scores = JSON.parse(document.getElementById("scores").textContent).metrics;
   const table = document.getElementById("songs");
   const body = table.tBodies[0];
   const rows = [...body.rows];
@@ -10,7 +10,7 @@
   let metric = chooser ? chooser.value : null;
   let sorted = { column: "song", direction: "ascending" };
 
-  const value = (row, column) => scores.songs[row.dataset.song][metric]?.[column] ?? null;
+  const value = (row, column) => scores[metric]?.songs[row.dataset.song][column] ?? null;
   const shown = (number) =>
     number === null ? "–" : number.toFixed(2).replace("-", "−");
 
@@ -58,8 +58,12 @@
 
   function choose() {
     metric = chooser.value;
-    for (const row of rows) fill(row, scores.songs[row.dataset.song][metric]);
-    for (const row of table.tFoot.rows) fill(row, scores.rows[row.dataset.row][metric]);
+    for (const row of rows) fill(row, scores[metric].songs[row.dataset.song]);
+    for (const row of table.tFoot.querySelectorAll("[data-row]")) {
+      const values = scores[metric].rows[row.dataset.row];
+      row.querySelector("th").textContent = values.label;
+      fill(row, values);
+    }
     shade();
     sort();
   }
