@@ -1,33 +1,57 @@
-"""Slows processes down: they are stopped most of the time, in slices of hundredths of a second."""
+"""A slow machine: processes that are stopped most of the time, in slices of tenths of a second.
+
+A container's share of a processor is handed out in slices like these.
+"""
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-PERIOD = 0.05
+import psutil
+
+from my_submission.budget.messages import Task
+from my_submission.budget.record import Record
+from my_submission.budget.timed_separator import TimedSeparator
+from my_submission.stems import STEMS
+
+PERIOD = 0.1
 """Seconds of a slice of work and the rest after it."""
 
 
 @contextmanager
-def throttled(pids: Callable[[], Sequence[int]], slowness: float) -> Iterator[None]:
+def throttled(
+    pids: Callable[[], Sequence[int]], slowness: float, after: float = 0.0
+) -> Iterator[None]:
     """Let processes have one `slowness`-th of the time for as long as the ``with`` block lasts.
 
     Args:
         pids: Gives their numbers; asked every time, because they may be replaced.
         slowness: 1 leaves them alone.
+        after: Seconds from now until it begins.
     """
     over = threading.Event()
 
     def alternate() -> None:
+        over.wait(after)
+        found = pids()
         while not over.is_set():
-            _signal(pids(), signal.SIGCONT)
+            _signal(found, signal.SIGCONT)
             if over.wait(PERIOD / slowness):
                 return
-            _signal(pids(), signal.SIGSTOP)
-            over.wait(PERIOD * (1 - 1 / slowness))
+            _signal(found, signal.SIGSTOP)
+            stopped = time.monotonic()
+            found = pids()
+            over.wait(PERIOD * (1 - 1 / slowness) - (time.monotonic() - stopped))
 
     thread = threading.Thread(target=alternate)
     if slowness > 1:
@@ -39,6 +63,97 @@ def throttled(pids: Callable[[], Sequence[int]], slowness: float) -> Iterator[No
         if slowness > 1:
             thread.join()
             _signal(pids(), signal.SIGCONT)
+
+
+def family(pid: int) -> list[int]:
+    """Give a process's number and those of the ones that it and they have started."""
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+    return [pid, *(child.pid for child in children)]
+
+
+@dataclass(frozen=True)
+class Separated:
+    """A song that a `SlowMachine` has separated.
+
+    Attributes:
+        record: What it says of it.
+        seconds: That it took, by this process's clock.
+    """
+
+    record: Record
+    seconds: float
+
+
+class SlowMachine:
+    """A context manager: a `TimedSeparator` in a process of its own, slowed down as a whole.
+
+    It is set up at full speed, so that it does not know.
+
+    Args:
+        task: What it loads.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def separate(
+        self, song: Path, folder: Path, limit: float, slowness: float, after: float = 0.0
+    ) -> Separated:
+        """Separate a song into `folder`, so many times slower after so many seconds.
+
+        Raises:
+            RuntimeError: It could not be separated.
+        """
+        with throttled(lambda: family(self._pid), slowness, after):
+            began = time.monotonic()
+            self._connection.send((song, folder, limit))
+            answer = self._connection.recv()
+            seconds = time.monotonic() - began
+        if not isinstance(answer, Record):
+            raise RuntimeError(answer)
+        return Separated(answer, seconds)
+
+    def __enter__(self) -> Self:
+        # Forked processes would share locks that other threads hold.
+        context = multiprocessing.get_context("spawn")
+        self._connection, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(there, self._task))
+        self._process.start()
+        there.close()
+        assert self._process.pid is not None
+        self._pid = self._process.pid
+        self._connection.recv()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+        self._process.join()
+
+
+def _serve(connection: Connection, task: Task) -> None:
+    with TimedSeparator(task, say=_quiet) as separator:
+        separator.set_up()
+        connection.send(None)
+        with contextlib.suppress(EOFError):
+            while True:
+                song, folder, limit = connection.recv()
+                paths: dict[str, Path] = {stem: folder / f"{stem}.wav" for stem in STEMS}
+                try:
+                    connection.send(separator.separate_to_files(song, paths, limit))
+                except Exception as error:  # whatever it is, the other process is told
+                    connection.send(repr(error))
+
+
+def _quiet(_line: str) -> None:
+    """Say nothing."""
 
 
 def _signal(pids: Sequence[int], number: int) -> None:

@@ -42,6 +42,11 @@ class PassCost:
             for first in range(0, len(sizes), self.at_once)
         )
 
+    @property
+    def together(self) -> float:
+        """Seconds of full passes that are run, and end, together."""
+        return self.seconds_together([1.0] * self.at_once)
+
     def scaled(self, factor: float) -> "PassCost":
         """Give what it costs on a machine so many times slower."""
         return replace(self, seconds=self.seconds * factor, shared=self.shared * factor)

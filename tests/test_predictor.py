@@ -102,7 +102,8 @@ def test_the_limit_is_kept_and_what_was_done_is_told(
     monkeypatch.setenv(predictor.LIMIT, "1")
     submission = predictor.DemixPredictor()
     submission.prediction_setup()
-    worker().suspend()  # no pass ends in time
+    assert submission._separator is not None
+    worker(submission._separator).suspend()  # no pass ends in time
     paths = [tmp_path / "results" / f"{stem}.wav" for stem in STEMS]
     submission.prediction(str(data / "mixture.wav"), *map(str, paths))
     record = json.loads((tmp_path / "results" / "mixture.budget.json").read_text())

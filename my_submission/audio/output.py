@@ -1,6 +1,7 @@
 """Writes all stems of a song as a stream: whole and together, or not at all."""
 
 import math
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from my_submission.audio.atomic import OutputFiles
+from my_submission.audio.atomic import OutputFiles, file_error
 from my_submission.audio.encoding import ClipMode, Container, Encoder, OutputFormat, Subtype
 from my_submission.audio.resampling import StreamResampler, check_rate, resampled_length
 from my_submission.audio.scratch import BLOCK_FRAMES, ScratchSignal
@@ -39,6 +40,7 @@ class StemWriter:
         sample_rate: of the files, in Hz.
         out_samples: exact length of the files in frames; by default that of ``num_samples`` at
             ``sample_rate``.
+        copies: names whose files are copies of others', by these: no blocks are taken for them.
         say: takes a line if the stems are turned down or clamped.
 
     Raises:
@@ -54,6 +56,7 @@ class StemWriter:
         *,
         sample_rate: int = SAMPLE_RATE,
         out_samples: int | None = None,
+        copies: Mapping[str, str] | None = None,
         say: Callable[[str], None],
     ) -> None:
         check_rate("output", sample_rate)
@@ -61,6 +64,8 @@ class StemWriter:
         if out_samples is None:
             out_samples = resampled_length(num_samples, SAMPLE_RATE, sample_rate)
         self._paths = dict(paths)
+        self._copies = dict(copies or {})
+        self._names = [name for name in paths if name not in self._copies]
         self._num_samples = num_samples
         self._fmt = fmt
         self._sample_rate = sample_rate
@@ -72,16 +77,16 @@ class StemWriter:
         self._encoders: dict[str, Encoder] = {}
         self._scratch: dict[str, ScratchSignal] = {}
         self._resamplers = {
-            name: StreamResampler(SAMPLE_RATE, sample_rate, out_samples) for name in self._paths
+            name: StreamResampler(SAMPLE_RATE, sample_rate, out_samples) for name in self._names
         }
         self._written = 0
-        self._peaks = dict.fromkeys(self._paths, 0.0)
+        self._peaks = dict.fromkeys(self._names, 0.0)
         self._num_clamped = 0
 
     def __enter__(self) -> Self:
         try:
             self._temporary = self._files.create()
-            for name in self._paths:
+            for name in self._names:
                 if self._is_two_pass:
                     self._scratch[name] = ScratchSignal()
                 else:
@@ -110,20 +115,20 @@ class StemWriter:
         """Write the next samples of every stem.
 
         Args:
-            blocks: sound ``[2, n]`` at 44.1 kHz for each name in ``paths``, with one ``n``.
+            blocks: sound ``[2, n]`` at 44.1 kHz for each name that is no copy, with one ``n``.
 
         Raises:
             DemixError: NaN or infinity in a block, sound beyond full scale where that is an
                 error, or no space left.
             ValueError: the blocks differ in length or go beyond ``num_samples``.
         """
-        shapes = {blocks[name].shape for name in self._paths}
+        shapes = {blocks[name].shape for name in self._names}
         num_new = max(shape[-1] for shape in shapes)
         if shapes != {(2, num_new)}:
             raise ValueError(f"blocks are [2, n] with one n, not {sorted(shapes)}")
         if self._written + num_new > self._num_samples:
             raise ValueError(f"{self._written + num_new} samples for files of {self._num_samples}")
-        for name in self._paths:
+        for name in self._names:
             self._take(name, self._resamplers[name].push(blocks[name]))
         self._written += num_new
 
@@ -151,12 +156,17 @@ class StemWriter:
     def _finish(self) -> None:
         if self._written != self._num_samples:
             raise ValueError(f"{self._written} samples for files of {self._num_samples}")
-        for name in self._paths:
+        for name in self._names:
             self._take(name, self._resamplers[name].finish())
         if self._is_two_pass:
             self._encode_scratch()
         for encoder in self._encoders.values():
             encoder.close()
+        for name, other in self._copies.items():
+            try:
+                shutil.copyfile(self._temporary[other], self._temporary[name])
+            except OSError as error:
+                raise file_error(self._paths[name], error) from error
         if self._num_clamped:
             self._say(
                 f"clamped {self._num_clamped} samples beyond full scale; "

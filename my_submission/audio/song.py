@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -34,6 +35,14 @@ class Song:
     source_rate: int
     source_samples: int
     source_channels: int
+
+
+class Recording(Signal, Protocol):
+    """A signal that is written once, in order: `ScratchSignal`, for one."""
+
+    def append(self, block: Audio) -> None:
+        """Write the next samples ``[2, n]``."""
+        ...
 
 
 class FileSignal:
@@ -75,7 +84,9 @@ class FileSignal:
 
 
 @contextmanager
-def open_song(path: Path, *, say: Callable[[str], None]) -> Iterator[Song]:
+def open_song(
+    path: Path, *, say: Callable[[str], None], copy: Recording | None = None
+) -> Iterator[Song]:
     """Open a song; it has been read once, in blocks, and found sound when this returns.
 
     A stereo 44.1 kHz file in a format that can be read by position is read in place. Any other
@@ -85,6 +96,7 @@ def open_song(path: Path, *, say: Callable[[str], None]) -> Iterator[Song]:
     Args:
         path: anything that libsndfile or ffmpeg can decode, with 1 to 8 channels.
         say: takes one line for each conversion.
+        copy: where its sound goes while it is read, in any format; it is then the song's signal.
 
     Raises:
         DemixError: one line on what is wrong: missing, not a file, empty, not audio, truncated,
@@ -100,13 +112,12 @@ def open_song(path: Path, *, say: Callable[[str], None]) -> Iterator[Song]:
         _say_conversions(name, source, say)
 
         signal: Signal
-        if (in_place := _read_in_place(source)) is not None:
+        if copy is None and (in_place := _read_in_place(source)) is not None:
             num_frames = sum(len(frames) for frames in _checked_blocks(name, source))
             signal = FileSignal(in_place, num_frames, name)
         else:
-            scratch = stack.enter_context(ScratchSignal())
-            num_frames = _decode(name, source, scratch)
-            signal = scratch
+            signal = copy or stack.enter_context(ScratchSignal())
+            num_frames = _decode(name, source, signal)
             # The decoder, its process and its file are not needed while the song is separated.
             decoding.close()
         if source.complaint is not None:
@@ -150,12 +161,12 @@ def _checked_blocks(name: str, source: Source) -> Iterator[Audio]:
         yield frames
 
 
-def _decode(name: str, source: Source, scratch: ScratchSignal) -> int:
-    """Write a source as stereo 44.1 kHz; give its length in frames at its own rate."""
+def _decode(name: str, source: Source, recording: Recording) -> int:
+    """Record a source as stereo 44.1 kHz; give its length in frames at its own rate."""
     resampler = StreamResampler(source.rate, SAMPLE_RATE)
     num_frames = 0
     for frames in _checked_blocks(name, source):
         num_frames += len(frames)
-        scratch.append(resampler.push(to_stereo(frames, source.layout).T))
-    scratch.append(resampler.finish())
+        recording.append(resampler.push(to_stereo(frames, source.layout).T))
+    recording.append(resampler.finish())
     return num_frames

@@ -1,13 +1,13 @@
 """Puts together what has been estimated: the system's blend where all of it is there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from my_submission.audio.scratch import BLOCK_FRAMES, read_padded
-from my_submission.budget.coverage import Coverage, Weights
-from my_submission.budget.fixed_split import equal_split, fixed_split
+from my_submission.budget.coverage import FADE, Coverage, Weights
+from my_submission.budget.fixed_split import N_FFT, equal_split, fixed_split
 from my_submission.budget.shared import SharedSound
 from my_submission.stems import STEMS, Audio, Stem
 from my_submission.streams import blended
@@ -69,7 +69,9 @@ class Estimates:
             part.close()
 
 
-def assembled(song: SharedSound, estimates: Estimates, *, by_frequency: bool) -> Iterator[Audio]:
+def assembled(
+    song: SharedSound, estimates: Estimates, *, can_split: Callable[[int], bool]
+) -> Iterator[Audio]:
     """Blend a system's parts, as far as they have come.
 
     Where they are whole, the samples are those that the system itself gives, bit by bit.
@@ -77,7 +79,8 @@ def assembled(song: SharedSound, estimates: Estimates, *, by_frequency: bool) ->
     Args:
         song: Stereo.
         estimates: What there is.
-        by_frequency: Split what has no estimate by frequency, instead of equally.
+        can_split: Asked for the block that begins at a sample, tells whether what has no estimate
+            is split by frequency there; else equally, faded into what comes before.
 
     Yields:
         Consecutive blocks ``[4, 2, n]``.
@@ -92,7 +95,7 @@ def assembled(song: SharedSound, estimates: Estimates, *, by_frequency: bool) ->
     shares = np.array(
         [(estimates.tfc_tdf_share or {}).get(stem, 0.0) for stem in STEMS], np.float32
     ).reshape(-1, 1, 1)
-    has_gaps = any(estimates.uncovered(stem) for stem in STEMS)
+    gaps = [gap for stem in STEMS for gap in estimates.uncovered(stem)]
 
     def rest(start: int, stop: int) -> tuple[Audio, Weights]:
         known, weights = _known(estimates, start, stop)
@@ -103,13 +106,25 @@ def assembled(song: SharedSound, estimates: Estimates, *, by_frequency: bool) ->
         beyond = 1 - whole / np.maximum(weights, 1e-6)
         return (1 - whole) * mixture - (beyond[:, None] * known).sum(axis=0), 1 - weights
 
+    def split(start: int, stop: int, *, by_frequency: bool) -> Audio:
+        if by_frequency:
+            return fixed_split(rest, start, stop)
+        return equal_split(*rest(start, stop))
+
+    way: bool | None = None
     for start in range(0, estimates.num_samples, BLOCK_FRAMES):
         stop = min(start + BLOCK_FRAMES, estimates.num_samples)
         block, _ = _known(estimates, start, stop)
-        if has_gaps and by_frequency:
-            block += fixed_split(rest, start, stop)
-        elif has_gaps:
-            block += equal_split(*rest(start, stop))
+        # The windows of the split reach over the block's ends.
+        if any(gap.start < stop + N_FFT and gap.stop > start - N_FFT for gap in gaps):
+            last_way, way = way, can_split(start)
+            block += split(start, stop, by_frequency=way)
+            if last_way not in (None, way):
+                size = min(FADE, stop - start)
+                fade = np.linspace(1, 0, size, dtype=np.float32)
+                before = split(start, start + size, by_frequency=not way)
+                after = split(start, start + size, by_frequency=way)
+                block[..., :size] += fade * (before - after)
         if estimates.tfc_tdf is not None and estimates.demucs is not None:
             by_demucs, weight = estimates.demucs.read(start, stop)
             # What it replaces is left by the share that it does not have.
@@ -127,6 +142,9 @@ def _known(estimates: Estimates, start: int, stop: int) -> tuple[Audio, Weights]
         weights = np.tile(weight, (len(STEMS), 1))
     for stem, coverage in estimates.alone.items():
         (sound,), weight = coverage.read(start, stop)
-        known[STEMS.index(stem)] += sound
-        weights[STEMS.index(stem)] += weight
+        row = STEMS.index(stem)
+        # What was estimated alone first, and with the other stems later, counts as the latter.
+        room = np.minimum(1, (1 - weights[row]) / np.maximum(weight, 1e-6))
+        known[row] += room * sound
+        weights[row] += room * weight
     return known, np.minimum(weights, 1)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from my_submission.budget.shared import SharedSound
 from my_submission.costs import Costs, PassCost
 from my_submission.parts import PartName
 from my_submission.stems import Stem
@@ -23,7 +24,7 @@ class Task:
         device: As `Separator` takes it, like the next two.
         precision: See above.
         backend: See above.
-        cores: How many of the processor's cores it may use; None for all.
+        known: What a worker with the same task said; the networks are not measured again then.
     """
 
     system: str
@@ -31,7 +32,7 @@ class Task:
     device: str = "auto"
     precision: "PrecisionChoice" = "auto"
     backend: "BackendChoice" = "auto"
-    cores: int | None = None
+    known: "Ready | None" = None
 
 
 @dataclass(frozen=True)
@@ -122,3 +123,19 @@ class Ended:
 
 Event = Ready | Said | Failed | Passed | Written | Ended
 """What the worker says."""
+
+
+class Runner(Protocol):
+    """What makes runs: `WorkerProcess`."""
+
+    def start(self, run: Run, song: SharedSound, estimate: SharedSound) -> None:
+        """Begin a run."""
+        ...
+
+    def stop(self) -> None:
+        """Ask it to end the run."""
+        ...
+
+    def event(self, seconds: float) -> Event | None:
+        """Give what it says next, or None if that takes longer."""
+        ...

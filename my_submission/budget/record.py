@@ -91,7 +91,7 @@ class Record:
             used_seconds=round(run.clock() - began, 3),
             step=degraded[-1].step if degraded else "full",
             degraded=degraded,
-            pace=round(run.pace, 3),
+            pace=round(run.pace.passes, 3),
             revisions=[(round(at - began, 3), plan.step) for at, plan in run.plans],
             incidents=list(incidents),
         )
@@ -107,7 +107,8 @@ class Record:
             worst = self.degraded[-1].detail
             parts = [part for part in self.degraded if part.detail == worst]
             seconds = sum((part.stop - part.start) * len(part.stems) for part in parts)
-            share = seconds / (self.song_seconds * len(STEMS))
+            whole = self.song_seconds * len(STEMS)
+            share = seconds / whole if whole else 1.0  # a song of a few samples
             text += f"; {worst}: {100 * share:.0f} % of the stems"
         return "; ".join([text, *self.incidents])
 
@@ -134,19 +135,23 @@ def degraded_stretches(run: SongRun) -> list[Degraded]:
         found.append(Degraded(start, stop, step, list(stems), detail))
 
     estimates = run.estimates
-    every: tuple[Stem, ...] = STEMS
-    for stems, coverage in (
-        *((every, part) for part in estimates.parts),
-        *(((stem,), coverage) for stem, coverage in estimates.alone.items()),
-    ):
-        for stretch in coverage.stretches:
+    for part in estimates.parts:
+        for stretch in part.stretches:
             span = range(stretch.start, stretch.stop)
             if stretch.max_overlap < 1:
-                note(span, "overlap", f"Demucs with an overlap of {stretch.max_overlap}", stems)
+                note(span, "overlap", f"Demucs with an overlap of {stretch.max_overlap}")
             if stretch.is_fast:
-                note(span, "fast", "low precision", stems)
-            if len(stems) == 1:
-                note(span, "split", "estimated alone, without what improves all stems", stems)
+                note(span, "fast", "low precision")
+    without_all = estimates.base.uncovered() if estimates.base is not None else []
+    for stem, coverage in estimates.alone.items():
+        for stretch in coverage.stretches:
+            for gap in without_all:
+                span = range(max(stretch.start, gap.start), min(stretch.stop, gap.stop))
+                if not span:
+                    continue
+                if stretch.is_fast:
+                    note(span, "fast", "low precision", [stem])
+                note(span, "split", "estimated alone, without what improves all stems", [stem])
     if estimates.tfc_tdf is not None and estimates.demucs is not None:
         for gap in estimates.demucs.uncovered():
             note(gap, "part" if estimates.demucs.stretches else "tfc_tdf", "TFC-TDF alone")

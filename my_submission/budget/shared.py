@@ -35,6 +35,11 @@ class SharedSound:
         with open_scratch_file() as file:
             return cls(os.dup(file.fileno()), num_channels)
 
+    @property
+    def num_samples(self) -> int:
+        """Samples up to the last that has been written."""
+        return os.fstat(self.descriptor).st_size // (4 * self.num_channels)
+
     def write(self, start: int, block: Audio) -> None:
         """Write ``[channels, n]`` from sample `start` on.
 
@@ -88,7 +93,7 @@ class SharedSound:
 
 
 class Excerpt:
-    """A stretch of a song as a signal of its own, with zeros outside.
+    """A stretch of a song as a signal of its own, with what surrounds it there.
 
     Args:
         sound: The song, stereo.
@@ -101,10 +106,6 @@ class Excerpt:
         self.num_samples = stop - start
 
     def read(self, start: int, stop: int) -> Audio:
-        """Give samples ``[2, stop - start]``; zeros outside ``0..num_samples``."""
-        return read_padded(
-            self.num_samples,
-            start,
-            stop,
-            lambda a, b: self._sound.read(self._start + a, self._start + b),
-        )
+        """Give samples ``[2, stop - start]``; outside ``0..num_samples`` the song goes on."""
+        start, stop = self._start + start, self._start + stop
+        return read_padded(self._sound.num_samples, start, stop, self._sound.read)

@@ -1,13 +1,14 @@
 """One song against the clock: plans, runs what is planned, and plans anew after every pass."""
 
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from math import inf
 
 from my_submission.budget.assembly import Estimates, assembled
 from my_submission.budget.coverage import FADE, Coverage, Loudness, Stretch
-from my_submission.budget.finishing import Finishing
+from my_submission.budget.finishing import Finishing, Hurry
 from my_submission.budget.ladder import NO_LIMIT, OVERLAPS, SHORTEST_PART, Plan, make_plan
-from my_submission.budget.messages import Ended, Event, Passed, Ready, Run, Written
+from my_submission.budget.messages import Ended, Passed, Ready, Run, Runner, Written
+from my_submission.budget.pace import Pace
 from my_submission.budget.shared import SharedSound
 from my_submission.costs import Costs, PassCost
 from my_submission.parts import PartName
@@ -16,8 +17,8 @@ from my_submission.stems import Audio, Stem
 PLANNED_SHARE = 0.95
 """Of the time left, that plans make use of: passes take longer at times."""
 
-HABIT = 0.5
-"""Weight of what was known in the estimate of the machine's pace; the rest is the last pass's."""
+TRIED = 2.0
+"""Times the time left that a pass may be expected to take to be tried: the pace may get better."""
 
 PLENTY = 0.5
 """Share of the time left that TFC-TDF must fit into for single stems to be given up for it."""
@@ -30,22 +31,6 @@ EXPECTED = 1.1
 """Times what a run is expected to take: then it is waited for no longer than needed."""
 
 
-class Runner(Protocol):
-    """What makes runs: `WorkerProcess`."""
-
-    def start(self, run: Run, song: SharedSound, estimate: SharedSound) -> None:
-        """Begin a run."""
-        ...
-
-    def stop(self) -> None:
-        """Ask it to end the run."""
-        ...
-
-    def event(self, seconds: float) -> Event | None:
-        """Give what it says next, or None if that takes longer."""
-        ...
-
-
 class SongRun:
     """Estimates as much of a song as the time allows, the most important first.
 
@@ -56,14 +41,12 @@ class SongRun:
         deadline: When its files must be there, on `clock`.
         finishing: What they need once nothing more is computed.
         clock: Gives seconds.
+        pace: How many times longer than when it was measured all takes, as far as is known.
         progress: Called with the samples done and in all, of all parts together.
-        pace: How many times longer passes took in the last song than when they were measured.
-        measure_own_pace: Gives how many times slower this process runs than when it was measured.
 
     Attributes:
         estimates: What there is so far.
-        pace: As above, of the last passes.
-        own_pace: How many times slower this process ran after the last pass than it was measured.
+        pace: As above, from the passes.
         plans: Each plan of another step than the one before, and when it was made.
     """
 
@@ -76,29 +59,32 @@ class SongRun:
         deadline: float,
         finishing: Finishing,
         clock: Callable[[], float],
+        pace: Pace,
         progress: Callable[[int, int], None] | None = None,
-        pace: float = 1.0,
-        measure_own_pace: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self.num_samples, self.deadline, self.clock, self.pace = num_samples, deadline, clock, pace
-        self.own_pace = measure_own_pace()
         self.estimates = Estimates(num_samples)
         self.plans: list[tuple[float, Plan]] = []
         self._song, self._loudness, self._progress = song, loudness, progress
-        self._finishing, self._measure_own_pace = finishing, measure_own_pace
+        self._finishing = finishing
         self._running = 0  # samples that the run under way has estimated of all stems
-        self._has_tried = self._has_passed = self._is_split = False
+        self._has_tried = self._is_split = False
 
     @property
     def latest(self) -> float:
         """When to end where nothing is missing then."""
-        return self.deadline - self.own_pace * self._finishing.seconds(0)
+        return self._finishing.latest(self.deadline, 0, self.pace)
 
     @property
     def until(self) -> float:
         """When to end with what is there: what is missing takes time, too."""
         missing = max(0, self.estimates.num_missing - self._running)
-        return self.deadline - self.own_pace * self._finishing.seconds(missing)
+        return self._finishing.latest(self.deadline, missing, self.pace)
+
+    @property
+    def _suspicious_at(self) -> float:
+        """When to probe the pace: where even on a slow machine there is time, it need not be."""
+        return max(self._finishing.tight_from(self.deadline), self.pace.suspicious_at)
 
     def compute(self, runner: Runner, ready: Ready, fast: Costs | None, is_fast: bool) -> bool:
         """Run what fits, until all is done or the time is over.
@@ -120,8 +106,8 @@ class SongRun:
                 missing,
                 0 if demucs is None else demucs.missing,
                 PLANNED_SHARE * left,
-                ready.costs.scaled(self.pace),
-                None if fast is None else fast.scaled(self.pace),
+                ready.costs.scaled(self.pace.passes),
+                None if fast is None else fast.scaled(self.pace.passes),
             )
             self._note(plan)
             if plan.is_fast:
@@ -129,30 +115,46 @@ class SongRun:
             if tfc_tdf is not None and missing and plan.step == "split":
                 self._is_split = True
             elif self._is_split and self._is_plenty(ready.costs.tfc_tdf_seconds(missing), left):
-                self._forget_single_stems()
+                self._is_split = False  # the machine has become faster
             if tfc_tdf is not None and missing and self._is_split:
                 has_ended = self._run_single_stem(runner, ready, is_fast)
             elif tfc_tdf is not None and missing:
                 run = self._run_of(tfc_tdf, "tfc_tdf", missing)
-                work = ready.costs.tfc_tdf_seconds(len(run.span))
                 could_do_less = fast is not None or len(run.span) > ready.costs.region
-                has_ended = self._run(runner, run, tfc_tdf, work, could_do_less, is_fast)
+                costs = ready.costs.tfc_tdf
+                has_ended = self._run(runner, run, tfc_tdf, costs, could_do_less, is_fast)
             elif demucs is not None and (demucs_samples := plan.demucs or self._tried(demucs)):
                 max_overlap = plan.max_overlap if plan.demucs else NO_LIMIT
                 run = self._run_of(demucs, "demucs", demucs_samples, max_overlap=max_overlap)
-                work = ready.costs.demucs_seconds(len(run.span), plan.max_overlap)
                 lowest = min(plan.max_overlap, ready.costs.overlap) <= OVERLAPS[-1]
                 could_do_less = fast is not None or not lowest
-                has_ended = self._run(runner, run, demucs, work, could_do_less, is_fast)
+                costs = ready.costs.demucs
+                has_ended = self._run(runner, run, demucs, costs, could_do_less, is_fast)
             else:
                 has_ended = False
             if not has_ended:
                 return False
         return False
 
-    def assembled(self, *, by_frequency: bool) -> Iterator[Audio]:
-        """Put together what there is, as consecutive blocks ``[4, 2, n]``."""
-        return assembled(self._song, self.estimates, by_frequency=by_frequency)
+    def hurry(self) -> Hurry:
+        """Give what tells, from now on, what there is time for until the deadline."""
+        return Hurry(
+            self._finishing,
+            self.num_samples,
+            self.estimates.num_missing,
+            deadline=self.deadline,
+            pace=self.pace.own,
+            clock=self.clock,
+        )
+
+    def forget_estimates(self) -> None:
+        """Leave it at the mixture: there is no time for more."""
+        self.estimates.close()
+        self.estimates = Estimates(self.num_samples)
+
+    def assembled(self, can_split: Callable[[int], bool]) -> Iterator[Audio]:
+        """Put together what there is, as consecutive blocks ``[4, 2, n]``; see `assembled`."""
+        return assembled(self._song, self.estimates, can_split=can_split)
 
     def close(self) -> None:
         """Give the disk space back."""
@@ -180,28 +182,20 @@ class SongRun:
         open_stems = [item for item in ready.alone.items() if self.estimates.missing(item[0])]
         for stem, cost in sorted(open_stems, key=worth, reverse=True):
             gaps = self.estimates.missing(stem)
-            for span, is_tried in (
-                (self._loudness.loudest(gaps, sum(map(len, gaps))), False),
-                (self._loudness.loudest(gaps, cost.samples), not self._has_tried),
+            for span, share in (
+                (self._loudness.loudest(gaps, sum(map(len, gaps))), PLANNED_SHARE),
+                (self._loudness.loudest(gaps, cost.samples), TRIED if self._has_tried else inf),
             ):
-                work = cost.seconds_for(len(span))
-                if self.pace * work <= PLANNED_SHARE * left or is_tried:
+                if self.pace.passes * cost.seconds_for(len(span)) <= share * left:
                     coverage = self.estimates.alone.setdefault(stem, Coverage(self.num_samples, 1))
                     run = Run("tfc_tdf", span.start, span.stop, stem=stem)
                     could_do_less = len(span) > cost.samples
-                    return self._run(runner, run, coverage, work, could_do_less, is_fast)
+                    return self._run(runner, run, coverage, (cost,), could_do_less, is_fast)
         return False
 
     def _is_plenty(self, work: float, left: float) -> bool:
         """Tell whether there is so much time that a pace misjudged once more will not matter."""
-        return self.pace * work <= PLENTY * left
-
-    def _forget_single_stems(self) -> None:
-        """Let all stems be estimated together after all: the machine has become faster."""
-        self._is_split = False
-        for coverage in self.estimates.alone.values():
-            coverage.close()
-        self.estimates.alone.clear()
+        return self.pace.passes * work <= PLENTY * left
 
     def _tried(self, demucs: Coverage) -> int:
         """Give the samples of Demucs that are tried where a system has nothing else.
@@ -223,7 +217,7 @@ class SongRun:
         runner: Runner,
         run: Run,
         coverage: Coverage,
-        work: float,
+        costs: Sequence[PassCost],
         could_do_less: bool,
         is_fast: bool,
     ) -> bool:
@@ -233,7 +227,7 @@ class SongRun:
             runner: What makes it.
             run: What to run.
             coverage: What its estimate is added to.
-            work: Seconds that it takes at the pace that was measured.
+            costs: Of the networks that it runs.
             could_do_less: Whether to end it for another plan if it comes to take too long; else it
                 goes on as long as it may.
             is_fast: Whether in low precision.
@@ -244,41 +238,42 @@ class SongRun:
         self._has_tried = True
         estimate = SharedSound.create(2 * coverage.num_stems)
         stretch = Stretch(estimate, run.start, run.start, run.max_overlap, is_fast)
-        spent, last = 0.0, self.clock()
+        each = [cost.seconds_for(len(run.span), run.max_overlap) for cost in costs]
+        work, spent = sum(each), 0.0
+        self.pace.begin(max(map(min, each, (cost.together for cost in costs))))
         try:
             runner.start(run, self._song, estimate)
-            while (event := runner.event(self._waiting(work - spent))) is not None:
+            while True:
+                give_up, suspicious = self._give_up(work - spent), self._suspicious_at
+                event = runner.event(min(give_up, suspicious) - self.clock())
+                if event is None and give_up <= suspicious:
+                    return False
+                if event is None:
+                    self.pace.check()
                 if isinstance(event, Ended):
                     return True
                 if isinstance(event, Written):
                     stretch.stop = run.start + event.position
                     if run.stem is None:  # where it fades in and out, it is missing still
                         self._running = max(0, event.position - 2 * FADE)
-                    self._report(event.position)
+                        self._report(event.position)
                 if isinstance(event, Passed) and event.seconds > spent:
-                    self.own_pace = self._measure_own_pace()
-                    now = self.clock()
-                    pace = (now - last) / (event.seconds - spent)
-                    # What was measured, or the song before, tells less than this song's first pass.
-                    habit = HABIT if self._has_passed else 0.0
-                    self.pace = habit * self.pace + (1 - habit) * pace
-                    self._has_passed = True
-                    last, spent = now, event.seconds
-                    if could_do_less and self.pace * (work - spent) > self.latest - now:
+                    self.pace.passed(event.seconds - spent)
+                    spent = event.seconds
+                    needed = self.pace.passes * (work - spent)
+                    if could_do_less and needed > self.latest - self.clock():
                         runner.stop()
                         could_do_less = False
-            return False
         finally:
             coverage.add(stretch)
             self._running = 0
 
-    def _waiting(self, work: float) -> float:
-        """Give the seconds to wait for a run at most, of which so many seconds of work are left.
+    def _give_up(self, work: float) -> float:
+        """Give until when to wait for a run of which so many seconds of work are left.
 
         It may go on as long as it is expected to, but then what it leaves is split in time.
         """
-        now = self.clock()
-        return min(self.latest, max(self.until, now + EXPECTED * self.pace * work)) - now
+        return min(self.latest, max(self.until, self.clock() + EXPECTED * self.pace.passes * work))
 
     def _report(self, running: int) -> None:
         """Say what is done of the parts together; of what runs, so many samples."""

@@ -5,25 +5,26 @@ import weakref
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from my_submission.audio import Signal, open_song
-from my_submission.audio.output import FLOAT_WAV, OutputFormat, StemWriter
-from my_submission.audio.scratch import BLOCK_FRAMES
-from my_submission.budget.coverage import Loudness
-from my_submission.budget.finishing import FinishingCosts, OwnPace, margin, measure_finishing
+from my_submission.audio import open_song
+from my_submission.audio.output import FLOAT_WAV, OutputFormat
+from my_submission.budget.file_costs import FileCosts, measure_files
+from my_submission.budget.finishing import margin
 from my_submission.budget.ladder import Plan, make_plan
 from my_submission.budget.messages import Ready, Task
+from my_submission.budget.pace import Pace, Probe
 from my_submission.budget.record import Record
-from my_submission.budget.shared import SharedSound
+from my_submission.budget.song_copy import SongCopy
 from my_submission.budget.song_run import PLANNED_SHARE, SongRun
 from my_submission.budget.worker_process import WorkerDiedError, WorkerProcess
+from my_submission.budget.writing import write_stems
 from my_submission.costs import Costs
 from my_submission.errors import DemixError
-from my_submission.stems import SAMPLE_RATE, STEMS
-from my_submission.streams import named_output
+from my_submission.stems import SAMPLE_RATE
 
 RESTARTS = 1
 """Times that a song goes on with a new worker where one has died."""
@@ -49,11 +50,10 @@ class TimedSeparator:
         self._task, self._say = task, say
         self._workers: list[WorkerProcess] = []  # one at most
         self._is_fast = False
-        self._costs: Costs | None = None
-        self._fast: Costs | None = None
+        self._known: dict[bool, Ready] = {}  # by whether it is the one in low precision
         self._pace = 1.0
-        self._finishing: dict[OutputFormat, FinishingCosts] = {}
-        self._measure_own_pace = OwnPace()
+        self._probe = Probe()
+        self._files: dict[OutputFormat, FileCosts] = {}
         weakref.finalize(self, _end_all, self._workers)
 
     def set_up(self, fmt: OutputFormat = FLOAT_WAV, seconds: float = LONG_SET_UP) -> None:
@@ -69,8 +69,7 @@ class TimedSeparator:
         until = time.monotonic() + seconds
         try:
             self._start(is_fast=False)
-            self._finishing_in(fmt)
-            self._measure_own_pace = OwnPace()
+            self._files_in(fmt)
             if self._ready(until) is None:
                 self._say(f"{self._task.system} is not loaded after {seconds:.0f} s: songs wait")
         except WorkerDiedError as error:
@@ -87,32 +86,36 @@ class TimedSeparator:
         Raises:
             ValueError: It has not been set up.
         """
-        if self._costs is None:
+        if False not in self._known:
             raise ValueError("set_up comes first")
-        return self._costs
+        return self._known[False].costs
 
     def forecast(self, num_samples: int, limit: float) -> Plan:
-        """Plan a song at the pace that was measured; `seconds` then include writing its stems.
+        """Plan a song of which a WAV file is read and float32 WAV files are written.
 
         Args:
             num_samples: The song's length.
             limit: Seconds for it.
 
+        Returns:
+            The plan; its `seconds` are those of the song from the start to the last file.
+
         Raises:
             ValueError: It has not been set up.
         """
-        ready = self._workers[0].ready if self._workers else None
-        costs = self._finishing_in(FLOAT_WAV)
-        writing = num_samples * costs.writing
-        reserve = costs.of_song(num_samples, limit).seconds(num_missing=0) + margin(limit)
+        files = self._files_in(FLOAT_WAV)
+        opening = num_samples * files.opening
+        latest = files.finishing(num_samples, limit).latest(
+            limit - margin(limit), 0, Pace(lambda: opening)
+        )
         plan = make_plan(
             num_samples,
             num_samples,
-            PLANNED_SHARE * (limit - reserve),
+            PLANNED_SHARE * (latest - opening),
             self.costs,
-            None if ready is None else self._fast_costs(ready),
+            self._fast_costs(self._known[False]),
         )
-        return replace(plan, seconds=plan.seconds + writing)
+        return replace(plan, seconds=opening + plan.seconds + files.writing_song(num_samples))
 
     def separate_to_files(
         self,
@@ -147,58 +150,54 @@ class TimedSeparator:
         path = Path(path)
         incidents: list[str] = []
         with ExitStack() as stack:
-            song = stack.enter_context(open_song(path, say=say))
-            num_samples = song.signal.num_samples
-            sound = stack.enter_context(SharedSound.create(2))
-            loudness = _copy(song.signal, sound)
-            costs = self._finishing_in(fmt)
-            finishing = costs.of_song(num_samples, seconds, time.monotonic() - began)
+            copy = stack.enter_context(SongCopy())
+            song = stack.enter_context(open_song(path, say=say, copy=copy))
+            num_samples = copy.num_samples
+            files = self._files_in(fmt)
+            finishing = files.finishing(num_samples, seconds)
+            deadline = began + seconds - margin(seconds)
+            is_tight = time.monotonic() > finishing.tight_from(deadline)
+            own = self._probe() if is_tight else 1.0
             run = SongRun(
-                sound,
+                copy.sound,
                 num_samples,
-                loudness,
-                deadline=began + seconds - margin(seconds),
+                copy.loudness,
+                deadline=deadline,
                 finishing=finishing,
                 clock=time.monotonic,
+                pace=Pace(
+                    time.monotonic,
+                    partial(self._probe, is_sharing=True),
+                    passes=self._pace,
+                    own=own,
+                ),
                 progress=progress,
-                pace=self._pace,
-                measure_own_pace=self._measure_own_pace,
             )
             stack.callback(run.close)
-            stack.callback(self._let_go)
+            stack.callback(self._resume)
             try:
                 self._compute(run, incidents)
             except BaseException:
                 # What has been half said is not to be taken up by the next song.
-                self._end()
+                self._replace()
                 raise
-            self._pace = run.pace
-            for worker in self._workers:
-                worker.pause()  # the processor is needed for writing
-            with StemWriter(
+            self._pace = run.pace.passes
+            self._make_ready()
+            write_stems(
+                run,
+                copy,
                 paths,
-                num_samples,
                 fmt,
                 sample_rate=song.source_rate if source_rate else SAMPLE_RATE,
                 out_samples=song.source_samples if source_rate else num_samples,
                 say=say,
-            ) as writer:
-                position = 0
-                # Where hardly any time is left, what has no estimate is not split by frequency.
-                left = run.deadline - time.monotonic()
-                missing = run.estimates.num_missing
-                is_enough = finishing.can_split(missing, left, self._measure_own_pace())
-                for block in run.assembled(by_frequency=is_enough):
-                    mixture = sound.read(position, position + block.shape[-1])
-                    stems = dict(zip(STEMS, block, strict=True))
-                    writer.write({name: named_output(name, stems, mixture) for name in paths})
-                    position += block.shape[-1]
+            )
             record = Record.of(
                 run,
                 system=self._task.system,
                 limit_seconds=seconds,
                 began=began,
-                writing=num_samples * costs.writing,
+                writing=files.writing_song(num_samples),
                 incidents=incidents,
             )
         try:
@@ -225,14 +224,18 @@ class TimedSeparator:
 
     def _compute(self, run: SongRun, incidents: list[str]) -> None:
         """Let the worker run what there is time for; start another where it dies."""
+        if self._workers and self._is_fast and self._has_time_for_exact(run):
+            self._replace()
         while time.monotonic() < run.latest:
             try:
                 if not self._workers:
                     self._start(self._is_fast)
-                    run.pace = 1.0  # this one is measured at the machine's present speed
+                is_measured = self._is_fast not in self._known
                 ready = self._ready(run.latest)
                 if ready is None:
                     return
+                if is_measured:
+                    run.pace.passes = 1.0  # at the machine's present speed
                 fast = self._fast_costs(ready)
                 if not run.compute(self._workers[0], ready, fast, self._is_fast):
                     return
@@ -245,18 +248,24 @@ class TimedSeparator:
                 if len(incidents) > RESTARTS:
                     return
 
-    def _finishing_in(self, fmt: OutputFormat) -> FinishingCosts:
-        if fmt not in self._finishing:
-            self._finishing[fmt] = measure_finishing(fmt)
-        return self._finishing[fmt]
+    def _files_in(self, fmt: OutputFormat) -> FileCosts:
+        if fmt not in self._files:
+            self._files[fmt] = measure_files(fmt)
+        return self._files[fmt]
 
     def _fast_costs(self, ready: Ready) -> Costs | None:
         """Give what low precision costs where it is an option that is not taken yet."""
         if not ready.could_be_faster or self._is_fast:
             return None
-        return self._fast or replace(
-            ready.costs.scaled(1 / GUESSED_GAIN), set_up=ready.costs.set_up
-        )
+        if True in self._known:
+            return self._known[True].costs
+        return replace(ready.costs.scaled(1 / GUESSED_GAIN), set_up=ready.costs.set_up)
+
+    def _has_time_for_exact(self, run: SongRun) -> bool:
+        """Tell whether a song after one in low precision can have better, loading included."""
+        exact = self.costs.scaled(run.pace.passes)
+        left = PLANNED_SHARE * (run.latest - time.monotonic()) - exact.set_up
+        return make_plan(run.num_samples, run.num_samples, left, exact).step in ("full", "overlap")
 
     def _ready(self, until: float) -> Ready | None:
         """Wait until the worker has loaded and ended what it still runs; None if that is late."""
@@ -264,39 +273,39 @@ class TimedSeparator:
         while worker.ready is None or worker.is_running:
             if worker.event(until - time.monotonic()) is None:
                 return None
-        if self._is_fast:
-            self._fast = worker.ready.costs
-        else:
-            self._costs = worker.ready.costs
-        return worker.ready
+        return self._known.setdefault(self._is_fast, worker.ready)
 
     def _start(self, is_fast: bool) -> None:
         self._is_fast = is_fast
-        task = replace(self._task, precision="fast") if is_fast else self._task
+        task = replace(self._task, known=self._known.get(is_fast))
+        if is_fast:
+            task = replace(task, precision="fast")
         self._workers[:] = [WorkerProcess(task, self._say)]
-        self._pace = 1.0
 
     def _end(self) -> str:
         """End the worker; say how it had ended if it had."""
         return _end_all(self._workers)
 
-    def _let_go(self) -> None:
-        """Have the worker ready for the next song, as soon as may be."""
-        if not self._workers or self._is_fast:
+    def _make_ready(self) -> None:
+        """Have a worker for the next song, which waits until this one is written."""
+        if not self._workers:
             self._replace()
-            return
-        worker = self._workers[0]
-        worker.resume()
-        if not worker.is_running or self._costs is None:
-            return
-        both = (*self._costs.tfc_tdf, *self._costs.demucs)
-        longest = max((cost.seconds_together([1.0] * cost.at_once) for cost in both), default=0.0)
-        try:
-            if longest > self._costs.set_up:
-                raise WorkerDiedError
-            worker.stop()
-        except WorkerDiedError:
-            self._replace()
+        for worker in self._workers:
+            try:
+                if worker.is_running:
+                    costs = self._known[self._is_fast].costs
+                    longest = max(cost.together for cost in (*costs.tfc_tdf, *costs.demucs))
+                    if longest > costs.set_up:
+                        raise WorkerDiedError
+                    worker.stop()
+            except WorkerDiedError:
+                self._replace()
+        for worker in self._workers:
+            worker.pause()
+
+    def _resume(self) -> None:
+        for worker in self._workers:
+            worker.resume()
 
     def _replace(self) -> None:
         self._end()
@@ -309,12 +318,3 @@ def _end_all(workers: list[WorkerProcess]) -> str:
     while workers:
         how = workers.pop().end()
     return how
-
-
-def _copy(song: Signal, sound: SharedSound) -> Loudness:
-    loudness = Loudness()
-    for start in range(0, song.num_samples, BLOCK_FRAMES):
-        block = song.read(start, min(start + BLOCK_FRAMES, song.num_samples))
-        sound.write(start, block)
-        loudness.add(block)
-    return loudness

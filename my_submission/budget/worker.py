@@ -16,6 +16,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from my_submission.audio import Signal
 from my_submission.budget.messages import (
@@ -33,6 +34,9 @@ from my_submission.budget.shared import Excerpt, SharedSound
 from my_submission.costs import Costs, PassCost, ignore, measure
 from my_submission.errors import DemixError
 from my_submission.parts import Part
+
+if TYPE_CHECKING:
+    from my_submission.separator import Separator
 
 FIRST_TO_GO = "1000"
 """What makes Linux end this process before others where memory is short."""
@@ -72,9 +76,6 @@ class _Worker:
         self._connection = connection
         task = connection.recv()
         assert isinstance(task, Task)
-        if task.cores is not None:
-            # Before torch and its like count them.
-            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: task.cores])
         began = time.perf_counter()
         from my_submission.separator import Separator
 
@@ -88,24 +89,14 @@ class _Worker:
         )
         self._separator = separator
         parts = separator.parts
-        self._parts: dict[str, Part] = {}
-        self._costs: dict[str, tuple[PassCost, ...]] = {"tfc_tdf": (), "demucs": ()}
-        for name, part in (("tfc_tdf", parts.tfc_tdf), ("demucs", parts.demucs)):
-            if part is not None:
-                self._parts[name], self._costs[name] = part, measure(part.separators)
-        alone = {}
-        if parts.tfc_tdf is not None:
-            measured = list(zip(parts.tfc_tdf.separators, self._costs["tfc_tdf"], strict=True))
-            for stem, network in parts.tfc_tdf.alone.items():
-                alone[stem] = next(cost for separator, cost in measured if separator is network)
-        connection.send(
-            Ready(
-                Costs(self._costs["tfc_tdf"], self._costs["demucs"], time.perf_counter() - began),
-                alone,
-                parts.tfc_tdf_share,
-                separator.compute.could_be_faster,
-            )
-        )
+        self._parts: dict[str, Part] = {
+            name: part
+            for name, part in (("tfc_tdf", parts.tfc_tdf), ("demucs", parts.demucs))
+            if part is not None
+        }
+        ready = task.known or _measured(separator, began)
+        self._costs = {"tfc_tdf": ready.costs.tfc_tdf, "demucs": ready.costs.demucs}
+        connection.send(ready)
 
     def serve(self) -> None:
         while True:
@@ -157,6 +148,25 @@ class _Worker:
             if not isinstance(message, Stop):
                 raise TypeError(f"{message} while another run is under way")
             raise StoppedError
+
+
+def _measured(separator: "Separator", began: float) -> Ready:
+    """Measure what a separator's parts cost; its loading began then."""
+    parts = separator.parts
+    tfc_tdf, demucs = (
+        () if part is None else measure(part.separators) for part in (parts.tfc_tdf, parts.demucs)
+    )
+    alone = {}
+    if parts.tfc_tdf is not None:
+        measured = list(zip(parts.tfc_tdf.separators, tfc_tdf, strict=True))
+        for stem, network in parts.tfc_tdf.alone.items():
+            alone[stem] = next(cost for other, cost in measured if other is network)
+    return Ready(
+        Costs(tfc_tdf, demucs, time.perf_counter() - began),
+        alone,
+        parts.tfc_tdf_share,
+        separator.compute.could_be_faster,
+    )
 
 
 def _end_with(lifeline: int) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 MINUTES = range(1, 9)
 LONGEST_SONG = 430.0
 """Seconds of the longest song of MUSDB18's test set."""
+
+NO_LIMIT = 1e12
+"""Seconds within which anything is done in full."""
 
 LONGEST_FORECAST = 24 * 3600
 """Seconds of a song up to which the longest at full quality is looked for."""
@@ -54,24 +59,26 @@ def timing(
     from my_submission.budget.messages import Task
     from my_submission.budget.timed_separator import TimedSeparator
 
-    available = len(os.sched_getaffinity(0))
-    if cores is not None and cores > available:
-        raise DemixError(f"--cores {cores}: there are {available} here")
     console = batch.error_console()
 
     def say(line: str) -> None:
         console.print(line, markup=False, highlight=False)
 
-    task = Task(name, models, device, precision, backend, cores)
-    with TimedSeparator(task, say=say) as separator:
+    task = Task(name, models, device, precision, backend)
+    with _only(cores), TimedSeparator(task, say=say) as separator:
         separator.set_up()
         lengths = sorted({60.0 * minutes for minutes in MINUTES} | {longest})
         plans = {length: separator.forecast(int(length * SAMPLE_RATE), limit) for length in lengths}
+        needed = {
+            length: separator.forecast(int(length * SAMPLE_RATE), NO_LIMIT).seconds
+            for length in lengths
+        }
         full = _longest_at_full_quality(separator, limit)
     if as_json:
         songs = [
             {
                 "song_seconds": length,
+                "full_seconds": round(needed[length], 2),
                 "seconds": round(plan.seconds, 2),
                 "step": plan.step,
                 "max_overlap": plan.max_overlap,
@@ -92,15 +99,37 @@ def timing(
         typer.echo(json.dumps(result, indent=2))
     else:
         typer.echo(f"{name}, limit {limit:g} s per song")
-        typer.echo("song s   needs s   step")
+        typer.echo("song s    full s   takes s   step")
         for length, plan in plans.items():
             step = f"{STEPS.index(plan.step) + 1} of {len(STEPS)}, {plan.step}"
             mark = "   the longest" if length == longest else ""
-            typer.echo(f"{length:6g} {plan.seconds:9.1f}   {step}{mark}")
+            typer.echo(f"{length:6g} {needed[length]:9.1f} {plan.seconds:9.1f}   {step}{mark}")
         typer.echo(f"longest song at full quality: {full} s")
     if plans[longest].step != "full":
         say(f"a song of {longest:g} s would be degraded: take a faster system or device")
         raise typer.Exit(1)
+
+
+@contextmanager
+def _only(cores: int | None) -> Iterator[None]:
+    """Have this process, and those that it starts, use so many cores.
+
+    Raises:
+        DemixError: There are fewer, or the system cannot do it.
+    """
+    if cores is None:
+        yield
+        return
+    if not hasattr(os, "sched_setaffinity"):
+        raise DemixError("--cores: this system does not let a process choose its cores")
+    before = os.sched_getaffinity(0)
+    if cores > len(before):
+        raise DemixError(f"--cores {cores}: there are {len(before)} here")
+    os.sched_setaffinity(0, sorted(before)[:cores])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _longest_at_full_quality(separator: "TimedSeparator", limit: float) -> int:

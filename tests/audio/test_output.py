@@ -10,7 +10,7 @@ import soundfile
 
 from my_submission.audio import open_song
 from my_submission.audio.encoding import soundfile_format
-from my_submission.audio.output import ClipMode, OutputFormat, StemWriter
+from my_submission.audio.output import FLOAT_WAV, ClipMode, OutputFormat, StemWriter
 from my_submission.errors import DemixError
 from my_submission.stems import STEMS, Audio
 from tests.audio.sound_files import BLOCK_SIZES, int16_noise, read_sound, write_sound
@@ -262,3 +262,14 @@ def test_scratch_files_go_where_they_should(
     with pytest.raises(DemixError, match="scratch"):
         write_stems(tmp_path / "b", stems, OutputFormat())
     assert {path.name for path in tmp_path.iterdir()} == {"a"}
+
+
+@pytest.mark.parametrize("fmt", [FLOAT_WAV, OutputFormat("flac", "int16"), OutputFormat()])
+def test_copies_are_the_same_file_and_need_no_blocks(tmp_path: Path, fmt: OutputFormat) -> None:
+    paths = {name: tmp_path / f"{name}{fmt.suffix}" for name in ("bass", "drums", "no_bass")}
+    block = np.random.default_rng(0).uniform(-1.2, 1.2, (2, 30_000)).astype(np.float32)
+    with StemWriter(paths, 30_000, fmt, copies={"drums": "bass"}, say=lambda line: None) as writer:
+        writer.write({"bass": block, "no_bass": -block})
+    assert paths["drums"].read_bytes() == paths["bass"].read_bytes()
+    assert paths["no_bass"].read_bytes() != paths["bass"].read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in paths.values()}

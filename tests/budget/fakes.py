@@ -51,6 +51,7 @@ class FakeRunner:
     ) -> None:
         self.runs: list[Run] = []
         self.num_stops = 0
+        self.longest = 0.0  # seconds of a pass
         self._costs, self._clock, self._slowness = costs, clock, slowness
         self._passes: Iterator[tuple[float, int]] = iter(())
         self._told: deque[Event] = deque()
@@ -102,6 +103,7 @@ class FakeRunner:
             self._pass = next(self._passes, None)
             if self._pass is not None:
                 self._left = self._pass[0] * self._slowness(self._clock.now)
+                self.longest = max(self.longest, self._left)
 
 
 def _passes(

@@ -61,7 +61,7 @@ def together(
     by_frequency: bool = False,
 ) -> Audio:
     estimates = Estimates(SONG, tfc_tdf, demucs, alone or {}, share)
-    blocks = list(assembled(song, estimates, by_frequency=by_frequency))
+    blocks = list(assembled(song, estimates, can_split=lambda _: by_frequency))
     estimates.close()
     return np.concatenate(blocks, axis=-1)
 

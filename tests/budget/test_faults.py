@@ -15,6 +15,7 @@ import psutil
 import pytest
 import soundfile
 
+from benchmarks.throttle import SlowMachine
 from evaluator.time_limit import TimeLimitError, time_limit
 from my_submission import DemixError
 from my_submission.budget.messages import Ready, Task
@@ -25,10 +26,8 @@ from my_submission.stems import SAMPLE_RATE
 from tests.audio.sound_files import file_size_limit, open_descriptors
 from tests.budget.workers import (
     require_stems,
-    slowed,
     stems_in,
     worker,
-    workers,
 )
 
 PLENTY = 600.0
@@ -83,27 +82,38 @@ def usual(
     return separate(starter, half_minute, folder, PLENTY).used_seconds
 
 
-def test_twenty_times_slower_from_the_start(
-    starter: TimedSeparator, half_minute: Path, song: Path, tmp_path: Path, usual: float
-) -> None:
-    with slowed(20):
-        record = separate(starter, half_minute, tmp_path / "slow", 3 * usual + 2)
-    assert record.step == "split"
-    require_full(starter, song, tmp_path / "next")
+@pytest.fixture(scope="module")
+def machine(models: Path) -> Iterator[SlowMachine]:
+    """Give a process with the system of `models` that can be slowed down as a whole."""
+    with SlowMachine(Task("starter", models, "cpu")) as machine:
+        yield machine
 
 
-def test_five_times_slower_in_mid_song(
-    starter: TimedSeparator, half_minute: Path, song: Path, tmp_path: Path, usual: float
+@pytest.mark.parametrize(("limit", "times", "after"), [(6.0, 20.0, 0.0), (6.0, 5.0, 0.3)])
+def test_a_machine_that_is_slower_as_a_whole(
+    machine: SlowMachine,
+    half_minute: Path,
+    song: Path,
+    tmp_path: Path,
+    usual: float,
+    limit: float,
+    times: float,
+    after: float,
 ) -> None:
-    with slowed(5, after=0.3 * usual):
-        separate(starter, half_minute, tmp_path / "slow", 2 * usual + 1)
-    require_full(starter, song, tmp_path / "next")
+    """Twenty times from the start, or five times in mid-song; nothing is left out the next time."""
+    slow = machine.separate(half_minute, tmp_path / "slow", limit, times, after * usual)
+    assert slow.seconds < limit
+    require_stems(half_minute, tmp_path / "slow")
+    if times == 20:
+        assert slow.record.step == "split"
+    next_one = machine.separate(song, tmp_path / "next", PLENTY, 1.0)
+    assert (next_one.record.step, next_one.record.incidents) == ("full", [])
 
 
 def test_a_second_is_enough_where_nothing_can_be_run(
     starter: TimedSeparator, song: Path, tmp_path: Path
 ) -> None:
-    process = worker()
+    process = worker(starter)
     process.suspend()  # no pass ends within the limit
     record = separate(starter, song, tmp_path / "second", 1.0)
     assert record.step == "split"
@@ -121,7 +131,7 @@ def test_a_second_is_enough_where_nothing_can_be_run(
 def test_a_worker_killed_in_mid_song_is_replaced(
     starter: TimedSeparator, half_minute: Path, song: Path, tmp_path: Path
 ) -> None:
-    killed = worker()
+    killed = worker(starter)
 
     def kill(_done: int, _total: int) -> None:
         with suppress(psutil.NoSuchProcess):
@@ -143,15 +153,15 @@ def test_a_worker_that_dies_again_and_again_is_given_up(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    os.kill(worker().pid, signal.SIGKILL)
+    os.kill(worker(starter).pid, signal.SIGKILL)
     start = starter._start
 
     def start_in_vain(is_fast: bool) -> None:
         start(is_fast)
-        os.kill(worker().pid, signal.SIGKILL)
+        os.kill(worker(starter).pid, signal.SIGKILL)
 
     monkeypatch.setattr(starter, "_start", start_in_vain)
-    monkeypatch.setattr(starter, "_let_go", lambda: None)
+    monkeypatch.setattr(starter, "_make_ready", lambda: None)
     record = separate(starter, song, tmp_path / "killed", PLENTY)
     assert len(record.incidents) == 2
     assert record.step == "split"
@@ -161,13 +171,11 @@ def test_a_worker_that_dies_again_and_again_is_given_up(
 
 def test_a_worker_killed_in_set_up_is_one_line(models: Path) -> None:
     with TimedSeparator(Task("starter", models, "cpu"), say=lambda line: None) as separator:
-        others = {process.pid for process in workers()}
         start = separator._start
 
         def start_and_die(is_fast: bool) -> None:
             start(is_fast)
-            (process,) = (process for process in workers() if process.pid not in others)
-            os.kill(process.pid, signal.SIGKILL)
+            worker(separator).kill()
 
         separator._start = start_and_die  # type: ignore[method-assign]
         line = "loads starter was killed, probably for want of memory: it may need more memory"
@@ -202,20 +210,55 @@ def test_scratch_space_that_runs_out_is_one_line_or_an_incident(
     ):
         starter.separate_to_files(half_minute, stems_in(tmp_path / "out"), PLENTY)
     require_full(starter, song, tmp_path / "next")
-    worker().rlimit(psutil.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))  # of the estimates
+    worker(starter).rlimit(
+        psutil.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY)
+    )  # of the estimates
     record = starter.separate_to_files(half_minute, stems_in(tmp_path / "out"), PLENTY)
     assert "no space left for scratch files" in record.incidents[0]
     require_stems(half_minute, tmp_path / "out")
     require_full(starter, song, tmp_path / "again")
 
 
-def test_it_keeps_to_one_core_instead_of_two(models: Path, song: Path, tmp_path: Path) -> None:
-    others = {process.pid for process in workers()}
-    with TimedSeparator(Task("starter", models, "cpu", cores=1), say=print) as separator:
-        separator.set_up()
-        (process,) = (process for process in workers() if process.pid not in others)
-        assert len(process.cpu_affinity()) == 1
-        require_full(separator, song, tmp_path / "out")
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen here")
+def test_one_core_instead_of_two_from_now_on(
+    starter: TimedSeparator, half_minute: Path, song: Path, tmp_path: Path, usual: float
+) -> None:
+    # What was measured on all cores comes to take longer, in both processes.
+    threads = [int(task.name) for task in Path(f"/proc/{worker(starter).pid}/task").iterdir()]
+    before = os.sched_getaffinity(0)
+    try:
+        for thread in (0, *threads):
+            os.sched_setaffinity(thread, {min(before)})
+        separate(starter, half_minute, tmp_path / "tight", max(1.0, 0.9 * usual))
+        require_full(starter, song, tmp_path / "out")
+    finally:
+        for thread in (0, *threads):
+            os.sched_setaffinity(thread, before)
+
+
+def test_a_worker_that_gets_no_memory_is_replaced(
+    starter: TimedSeparator, half_minute: Path, song: Path, tmp_path: Path
+) -> None:
+    process = worker(starter)
+    size = process.memory_info().vms
+    hard = resource.RLIM_INFINITY
+    process.rlimit(psutil.RLIMIT_AS, (size, hard))  # every request for more fails
+    record = separate(starter, half_minute, tmp_path / "out", PLENTY)
+    (incident,) = record.incidents
+    assert incident.startswith("the process that runs the networks was ")
+    assert record.step == "full"
+    require_full(starter, song, tmp_path / "next")
+
+
+def test_a_long_song_has_its_stems_within_a_second(
+    starter: TimedSeparator, song: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "long.wav"
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, (60 * SAMPLE_RATE, 2)).astype(np.float32)
+    soundfile.write(path, noise, SAMPLE_RATE, subtype="FLOAT")
+    record = separate(starter, path, tmp_path / "second", 1.0)
+    assert record.step == "split"
+    require_full(starter, song, tmp_path / "next")
 
 
 def test_changing_over_to_low_precision_in_mid_song(
@@ -229,7 +272,7 @@ def test_changing_over_to_low_precision_in_mid_song(
 
     monkeypatch.setattr(starter, "_fast_costs", fast_costs)
     monkeypatch.setattr(starter, "_pace", 1e5)  # as if there were no time for it as it is
-    exact = worker()
+    exact = worker(starter)
     record = separate(starter, song, tmp_path / "fast", PLENTY)
     assert (record.step, [part.detail for part in record.degraded]) == ("fast", ["low precision"])
     assert not exact.is_running()
@@ -239,4 +282,4 @@ def test_changing_over_to_low_precision_in_mid_song(
 
 def test_a_worker_is_the_first_to_go_where_memory_is_short(starter: TimedSeparator) -> None:
     assert starter._workers
-    assert Path(f"/proc/{worker().pid}/oom_score_adj").read_text().strip() == "1000"
+    assert Path(f"/proc/{worker(starter).pid}/oom_score_adj").read_text().strip() == "1000"

@@ -1,32 +1,107 @@
-"""What is kept of a limit for the end of a song."""
+"""What is kept of a limit for the end of a song, and what is done with it."""
 
 import pytest
 
-from my_submission.budget.finishing import (
-    OPENINGS,
-    SAFETY,
+from my_submission.budget.file_costs import (
     SPLITTING_SAFETY,
     SPLITTING_SHARE,
-    FinishingCosts,
-    OwnPace,
-    margin,
-    measure_finishing,
+    FileCosts,
+    measure_files,
 )
+from my_submission.budget.finishing import COPYING, SAFETY, Finishing, Hurry, margin
+from my_submission.budget.pace import Pace, Probe
+from tests.budget.fakes import Clock
 
-
-def test_writing_takes_what_was_measured_or_what_the_song_shows() -> None:
-    costs = FinishingCosts(writing=1e-6, splitting=0.0)
-    assert costs.of_song(1_000_000, 240.0).seconds(0) == pytest.approx(SAFETY)
-    assert costs.of_song(1_000_000, 240.0, opening=3.0).seconds(0) == 3 * OPENINGS
+SAMPLES = 1_000_000
 
 
 def test_a_split_that_takes_long_leaves_the_time_to_the_networks() -> None:
     # Measured while other programs kept the machine busy: more than the whole limit.
-    slow = FinishingCosts(writing=0.0, splitting=1e-3).of_song(1_000_000, 100.0)
-    assert slow.seconds(1_000_000) == SPLITTING_SHARE * 100
-    assert not slow.can_split(1_000_000, 100.0)
-    assert slow.can_split(1000, 10.0)
-    assert slow.seconds(1000) == pytest.approx(SPLITTING_SAFETY)
+    slow = FileCosts(opening=1e-9, writing=0.0, splitting=1e-3).finishing(SAMPLES, 100.0)
+    pace = Pace(Clock())
+    assert slow.latest(100.0, SAMPLES, pace) == (1 - SPLITTING_SHARE) * 100
+    assert slow.latest(100.0, 1000, pace) == pytest.approx(100 - SPLITTING_SAFETY)
+
+
+def test_what_is_kept_grows_with_the_files_and_with_the_pace() -> None:
+    costs = FileCosts(opening=1e-6, writing=1e-6, splitting=0.0, files=0.5)
+    finishing = costs.finishing(SAMPLES, 240.0)
+    clock = Clock()
+    assert finishing.latest(100.0, 0, Pace(clock)) == pytest.approx(100 - SAFETY * 1.5)
+    slow = Pace(clock, own=3.0)
+    assert finishing.latest(100.0, 0, slow) == pytest.approx(100 - 3 * SAFETY * 1.5)
+
+
+def test_passes_that_become_slower_or_faster_give_rise_to_a_probe() -> None:
+    clock = Clock()
+    pace = Pace(clock, lambda: 4.0, passes=9.0)
+    for seconds, passes, is_probed in (
+        (1.0, 1.0, False),  # the pace of the last song may be long past
+        (1.4, 1.2, False),
+        (5.0, 3.1, True),
+        (5.0, 4.05, False),
+        (1.0, 2.525, True),
+    ):
+        pace.begin(1.0)
+        clock.now += seconds
+        pace.passed(1.0)
+        assert pace.passes == pytest.approx(passes)
+        assert (pace.suspicious_at <= clock.now) == is_probed
+        if is_probed:
+            pace.check()
+            assert pace.own == 4
+            assert pace.suspicious_at > clock.now
+
+
+def test_a_pass_that_does_not_end_gives_rise_to_ever_rarer_probes() -> None:
+    clock = Clock()
+    pace = Pace(clock, lambda: 7.0)
+    pace.begin(1.0)
+    times = []
+    while clock.now < 3:
+        times.append(pace.suspicious_at)
+        clock.now = pace.suspicious_at
+        pace.check()
+    assert times == [1.5, 2.25, 3.375]
+    assert pace.own == 7
+
+
+def hurry(clock: Clock, deadline: float, pace: float = 1.0) -> Hurry:
+    finishing = Finishing(writing=10.0 / SAFETY, splitting=10.0 / SAMPLES)
+    return Hurry(finishing, SAMPLES, SAMPLES, deadline=deadline, pace=pace, clock=clock)
+
+
+def test_nothing_is_split_or_written_that_cannot_be_ended() -> None:
+    clock = Clock()
+    assert hurry(clock, 20.0).can_split(0)
+    assert not hurry(clock, 19.9).can_split(0)
+    assert not hurry(clock, 39.9, pace=2.0).can_split(0)
+    assert hurry(clock, 10 / SAFETY).can_write()
+    assert not hurry(clock, 19.9 / SAFETY, pace=2.0).can_write()
+
+
+def test_blocks_that_take_longer_are_noticed_while_they_are_written() -> None:
+    clock = Clock()
+    slow = hurry(clock, 40.0)
+    found = []
+    for position in range(0, SAMPLES, SAMPLES // 10):
+        found.append(slow.can_split(position))
+        clock.now += 3 * (2.0 if found[-1] else 1.0)  # three times what was expected
+    assert found[0]
+    assert not all(found)
+    assert clock.now <= 40
+
+
+def test_writing_that_turns_out_too_slow_is_given_up_while_copies_fit() -> None:
+    clock = Clock()
+    slow = hurry(clock, 10.0)
+    assert not slow.is_lost(0)
+    clock.now = 0.6  # a tenth of it should take half a second
+    assert not slow.is_lost(SAMPLES // 10)
+    clock.now = 3.0
+    assert slow.is_lost(2 * SAMPLES // 10)  # three times slower: 12 s more
+    clock.now = 10 - COPYING * 10 / SAFETY
+    assert not slow.is_lost(2 * SAMPLES // 10)  # neither would copies be there in time
 
 
 def test_margins() -> None:
@@ -35,21 +110,12 @@ def test_margins() -> None:
 
 
 def test_the_machine_is_measured() -> None:
-    costs = measure_finishing()
+    costs = measure_files()
+    assert 0 < costs.opening < 1e-3
     assert 0 < costs.writing < 1e-3
     assert 0 <= costs.splitting < 1e-3
+    assert 0 < costs.files < 10
 
 
-def test_the_pace_of_this_process_is_the_median_of_the_last_three(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    seconds = [2.0] * 5 + [20.0, 2.0, 20.0, 20.0, 1.0]
-    monkeypatch.setattr(OwnPace, "_seconds", lambda _self: seconds.pop(0))
-    pace = OwnPace()
-    assert [pace() for _ in range(5)] == [1.0, 1.0, 5.0, 5.0, 5.0]
-
-
-def test_a_slow_process_begins_no_split_that_it_cannot_end() -> None:
-    finishing = FinishingCosts(writing=1e-6, splitting=1e-6).of_song(1_000_000, 100.0)
-    assert finishing.can_split(1_000_000, 4.1)
-    assert not finishing.can_split(1_000_000, 4.1, pace=2.0)
+def test_this_process_is_about_as_fast_as_a_moment_ago() -> None:
+    assert 1 <= Probe()() < 20

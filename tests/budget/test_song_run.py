@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from my_submission.budget.coverage import FADE, Loudness
-from my_submission.budget.finishing import Finishing
+from my_submission.budget.finishing import SAFETY, Finishing
 from my_submission.budget.ladder import Step
 from my_submission.budget.messages import Event, Written
+from my_submission.budget.pace import Pace
 from my_submission.budget.record import Degraded, degraded_stretches
 from my_submission.budget.shared import SharedSound
 from my_submission.budget.song_run import SongRun
@@ -56,6 +57,8 @@ def make_run(clock: Clock, loudness: dict[int, Loudness]) -> Iterator[MakeRun]:
             writing: float = 0.0,
             splitting: float = 0.0,
             pace: float = 1.0,
+            own: float = 1.0,
+            probe: Callable[[], float] = lambda: 1.0,
             progress: Callable[[int, int], None] | None = None,
         ) -> SongRun:
             run = SongRun(
@@ -63,10 +66,10 @@ def make_run(clock: Clock, loudness: dict[int, Loudness]) -> Iterator[MakeRun]:
                 seconds * SAMPLE_RATE,
                 loudness[seconds],
                 deadline=until,
-                finishing=Finishing(writing, splitting),
+                finishing=Finishing(writing / SAFETY, splitting),
                 clock=clock,
                 progress=progress,
-                pace=pace,
+                pace=Pace(clock, probe, passes=pace, own=own),
             )
             runs.append(run)
             return run
@@ -98,7 +101,7 @@ def test_with_time_to_spare_it_is_one_run_of_each_part(clock: Clock, make_run: M
     assert degraded_stretches(run) == []
     assert [plan.step for _, plan in run.plans] == ["full"]
     assert clock.now == pytest.approx(NEEDED)
-    assert run.pace == pytest.approx(1.0)
+    assert run.pace.passes == pytest.approx(1.0)
 
 
 def test_with_less_time_the_overlap_shrinks_and_tfc_tdf_is_whole(
@@ -135,7 +138,7 @@ def test_five_times_slower_in_mid_song_takes_a_lower_step(clock: Clock, make_run
     assert run.plans[-1][1].step != "full"
     assert steps_of(degraded_stretches(run)) & {"part", "tfc_tdf"}
     assert not any(run.estimates.uncovered(stem) for stem in STEMS)
-    assert run.pace > 3
+    assert run.pace.passes > 3
 
 
 def test_a_run_that_comes_to_take_too_long_is_stopped_for_another_plan(
@@ -186,7 +189,7 @@ def test_a_slow_song_does_not_spoil_the_next(clock: Clock, make_run: MakeRun, co
     run, runner = make_run(2 * NEEDED, pace=2000.0, writing=9.0), FakeRunner(costs, clock)
     compute(run, runner, costs)
     assert degraded_stretches(run) == []
-    assert run.pace < 2
+    assert run.pace.passes < 2
 
 
 def test_where_not_even_a_pass_fits_nothing_is_begun_again(clock: Clock, make_run: MakeRun) -> None:
@@ -256,14 +259,20 @@ def test_a_campaign_of_songs_is_never_late(
         seconds = list(loudness)[rng.integers(4)]
         finishing = {"writing": 0.01 * limit, "splitting": 1e-8}
         pace = float(10 ** rng.uniform(-0.5, 1.3))
-        run = make_run(limit, seconds, pace=pace, **finishing)
-        runner = FakeRunner(costs, clock, partial(slowness, before, after, at))
+        slow = partial(slowness, before, after, at)
+        probe = lambda slow=slow: slow(clock.now)  # noqa: E731
+        run = make_run(limit, seconds, pace=pace, own=before, probe=probe, **finishing)
+        runner = FakeRunner(costs, clock, slow)
         fast = costs.scaled(0.5) if rng.integers(2) else None
         if compute(run, runner, costs, fast):
             assert fast is not None
-            quick = FakeRunner(fast, clock, partial(slowness, before, after, at))
-            assert not run.compute(quick, ready_with(fast), None, True)
+            runner = FakeRunner(fast, clock, slow)
+            assert not run.compute(runner, ready_with(fast), None, True)
         assert clock.now <= limit - finishing["writing"] + 1e-6
+        # Writing slows down with the networks, unless it came so late that no pass told of it.
+        is_noticed = not clock.now - 3 * runner.longest < at <= clock.now
+        written = clock.now + slow(clock.now) * finishing["writing"] / SAFETY
+        assert written <= limit or not is_noticed
         for coverage in (*run.estimates.parts, *run.estimates.alone.values()):
             for place in {edge for s in coverage.stretches for edge in (s.start, s.stop - 1)}:
                 is_whole = coverage.read(place, place + 1)[1][0] > 1 - 1e-6

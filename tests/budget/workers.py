@@ -1,37 +1,32 @@
 """The worker's process, found and hindered as a busy machine would."""
 
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import psutil
 import soundfile
 
+from my_submission.budget.timed_separator import TimedSeparator
 from my_submission.stems import STEMS
-
-PERIOD = 0.02
-"""Seconds of a duty cycle."""
 
 
 def workers(parent: int | None = None) -> list[psutil.Process]:
     """List the workers of a process, by default of this one."""
     found = []
-    for child in psutil.Process(parent).children(recursive=True):
+    for child in psutil.Process(parent).children():
         with suppress(psutil.NoSuchProcess):
             if any("my_submission.budget.worker" in word for word in child.cmdline()):
                 found.append(child)
     return found
 
 
-def worker() -> psutil.Process:
-    """Give the only worker of this process."""
-    (only,) = workers()
-    return only
+def worker(separator: TimedSeparator) -> psutil.Process:
+    """Give a separator's worker."""
+    (only,) = separator._workers
+    return psutil.Process(only.pid)
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
@@ -40,38 +35,6 @@ def wait_until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
     while not is_so():
         assert time.monotonic() < give_up, "it did not happen"
         time.sleep(0.01)
-
-
-@contextmanager
-def slowed(times: float, after: float = 0.0) -> Iterator[None]:
-    """Let this process's worker run for a share of the time only.
-
-    Args:
-        times: How many times slower it becomes.
-        after: Seconds from now until then.
-    """
-    is_over = threading.Event()
-
-    def hinder() -> None:
-        is_over.wait(after)
-        pids: list[int] = []
-        while not is_over.is_set():
-            try:
-                for number, share in ((signal.SIGSTOP, 1 - 1 / times), (signal.SIGCONT, 1 / times)):
-                    for pid in pids:
-                        os.kill(pid, number)
-                    time.sleep(PERIOD * share)
-            except ProcessLookupError:
-                pids.clear()
-            pids = pids or [process.pid for process in workers()]  # which takes a while
-
-    thread = threading.Thread(target=hinder)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
 
 
 def stems_in(folder: Path, suffix: str = "wav") -> dict[str, Path]:

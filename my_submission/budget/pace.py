@@ -1,0 +1,116 @@
+"""How fast the machine is at present: told by the passes of the networks, and by a probe."""
+
+import os
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+HABIT = 0.5
+"""Weight of what was known in the estimate of the passes' pace; the rest is the last pass's."""
+
+WINDOW = 0.1
+"""Seconds in which a container gets its share of the processor at least once (Linux's default)."""
+
+SUSPICIOUS = 1.5
+"""Times slower or faster than at the last probe that passes are, when it is made again."""
+
+PROBE_AGAIN = 5 * WINDOW
+"""Seconds after which it may be: the networks need the processor."""
+
+
+class Probe:
+    """Measures how many times slower this process runs than when this was made."""
+
+    def __init__(self) -> None:
+        self._usual = max(self._rate(WINDOW / 10) for _ in range(10))
+        cores = os.cpu_count() or 1
+        self._sharing = (cores + 1) / cores
+
+    def __call__(self, *, is_sharing: bool = False) -> float:
+        """Measure it, in a tenth of a second: what is shorter may miss that it is stopped.
+
+        Args:
+            is_sharing: Whether the networks run beside it, on all cores; they will not when stems
+                are written, so that this does not count.
+        """
+        pace = self._usual / self._rate(WINDOW)
+        return max(1.0, pace / self._sharing if is_sharing else pace)
+
+    def _rate(self, seconds: float) -> float:
+        sound = np.ones(4096, np.float32)
+        began, count = time.perf_counter(), 0
+        while (passed := time.perf_counter() - began) < seconds:
+            np.fft.rfft(sound)
+            count += 1
+        return count / passed
+
+
+class Pace:
+    """How many times longer passes, and this process's own work, take than when measured.
+
+    The two differ: networks on all cores suffer more from another program than one thread does,
+    and where they are slow for a reason of their own, time to write need not be kept for it. So
+    passes that are slower or faster than before only give rise to a probe.
+
+    Args:
+        clock: Gives seconds.
+        probe: Measures the pace of this process while the networks run.
+        passes: The passes' pace in the last song.
+        own: This process's as the song began.
+
+    Attributes:
+        passes: The pace of the last passes, to plan with.
+        own: This process's, when it was probed last: to keep time for the end with.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        probe: Callable[[], float] = lambda: 1.0,
+        *,
+        passes: float = 1.0,
+        own: float = 1.0,
+    ) -> None:
+        self.passes, self.own = passes, own
+        self._clock, self._probe = clock, probe
+        self._has_passed = False
+        self._last = self._passes_then = own  # of passes, now and at the last probe
+        self._probed = clock() - PROBE_AGAIN
+        self._since = self._longest = 0.0  # of the run under way
+
+    def begin(self, longest: float) -> None:
+        """Take notice that a run begins.
+
+        Args:
+            longest: Seconds of its longest passes, as they were measured.
+        """
+        self._since, self._longest = self._clock(), longest
+
+    def passed(self, measured: float) -> None:
+        """Take notice that passes have ended which took so many seconds when they were measured."""
+        now = self._clock()
+        pace = (now - self._since) / measured
+        # What was measured, or the song before, tells less than this song's first pass.
+        habit = HABIT if self._has_passed else 0.0
+        self.passes = habit * self.passes + (1 - habit) * pace
+        self._has_passed, self._since, self._last = True, now, pace
+
+    @property
+    def suspicious_at(self) -> float:
+        """When `check` is due: the last pass was another than before, or this one takes long."""
+        again = self._probed + PROBE_AGAIN
+        if not 1 / SUSPICIOUS < self._last / self._passes_then < SUSPICIOUS:
+            return again
+        return max(again, self._since + SUSPICIOUS * self._passes_then * self._longest)
+
+    def check(self) -> None:
+        """Probe."""
+        self.own = self._probe()
+        self._probed = self._clock()
+        under_way = (self._probed - self._since) / self._longest
+        self._passes_then = self._last = max(self._last, under_way)
+
+    def latest(self, deadline: float, reserve: float) -> float:
+        """Give when to begin what takes `reserve` seconds at pace 1 to be done by `deadline`."""
+        return deadline - max(1.0, self.own) * reserve
