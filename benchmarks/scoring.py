@@ -5,7 +5,7 @@ made of the demo songs, in a process of its own each time, and prints:
 
 - the time of `demix separate` alone, and of `demix evaluate --metrics global`, which must take no
   more than 1.2 times that;
-- how many cores are busy while only museval runs, after the separation;
+- how many cores are busy while only museval runs, after the separation, of those there are;
 - the peak memory of all processes together for 5 and for all songs.
 """
 
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ import psutil
 import soundfile
 
 from benchmarks.songs import SAMPLE_RATE, demo_stems
+from evaluator.limits import available_cores
 from my_submission.stems import STEMS
 
 FEW_SONGS = 5
@@ -89,24 +91,21 @@ class _Watch(threading.Thread):
         self._root = psutil.Process(pid)
 
     def run(self) -> None:
-        while True:
-            try:
-                processes = [self._root, *self._root.children(recursive=True)]
-            except psutil.NoSuchProcess:
-                return
-            memory = 0
-            for process in processes:
-                try:
-                    times = process.cpu_times()
-                    # What is shared (the code of libraries) counts for each: an upper bound.
-                    memory += process.memory_info().rss
-                except psutil.NoSuchProcess:
-                    continue
+        # A process may end, and be waited for by whoever started it, between any two lines here.
+        with suppress(psutil.NoSuchProcess):
+            while self._root.status() != psutil.STATUS_ZOMBIE:
+                self._look([self._root, *self._root.children(recursive=True)])
+                time.sleep(0.05)
+
+    def _look(self, processes: list[psutil.Process]) -> None:
+        memory = 0
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                # What is shared (the code of libraries) counts for each: an upper bound.
+                memory += process.memory_info().rss
                 self.cpu_seconds[process.pid] = times.user + times.system
-            self.peak = max(self.peak, memory)
-            if self._root.status() == psutil.STATUS_ZOMBIE:
-                return
-            time.sleep(0.05)
+        self.peak = max(self.peak, memory)
 
 
 def main() -> None:
@@ -151,7 +150,7 @@ def main() -> None:
         print(
             f"museval of {MUSEVAL_SONGS} songs: {museval.seconds:.1f} s,"
             f" {museval.cpu_seconds / museval.seconds:.2f} cores busy of"
-            f" {len(psutil.Process().cpu_affinity())}, {museval.peak_mb:.0f} MB"
+            f" {available_cores()}, {museval.peak_mb:.0f} MB"
         )
 
 

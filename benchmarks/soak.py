@@ -1,6 +1,7 @@
 """Many short songs with one separator in one process: what is taken must not grow with them.
 
-Run as ``python -m benchmarks.soak [--songs 500] [--system starter]``. The songs are of many
+Run as ``python -m benchmarks.soak [--songs 500] [--system starter] [--deadline SECONDS]``; with a
+time limit, the process that runs the networks counts as well. The songs are of many
 lengths, formats and rates, mono and stereo, and some are damaged. It exits with 1 if a sound song
 fails, a damaged one is taken, or memory, open files, threads or scratch files are not flat.
 """
@@ -9,19 +10,25 @@ import argparse
 import contextlib
 import gc
 import os
+import shutil
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import psutil
 import soundfile
 
 from my_submission.audio.output import OutputFormat
+from my_submission.budget.messages import Task
+from my_submission.budget.timed_separator import TimedSeparator
 from my_submission.errors import DemixError
 from my_submission.separator import Separator, silent
 from my_submission.stems import STEMS, Audio
@@ -47,9 +54,9 @@ class Sample:
 
     Attributes:
         songs: So many.
-        memory_mb: Main memory (resident).
+        memory_mb: Main memory (resident), of its children too, like the next two.
         descriptors: Open files.
-        threads: Its threads.
+        threads: Threads.
         scratch_files: Scratch files, with a name or without.
     """
 
@@ -60,11 +67,26 @@ class Sample:
     scratch_files: int
 
 
-def soak(separator: Separator, songs: int, folder: Path) -> Iterator[Sample]:
+class SeparateToFiles(Protocol):
+    """Separates a song from file to files, as `Separator.separate_to_files` does."""
+
+    def __call__(
+        self,
+        path: Path,
+        paths: dict[str, Path],
+        *,
+        fmt: OutputFormat,
+        say: Callable[[str], None],
+    ) -> object:
+        """Separate one song."""
+        ...
+
+
+def soak(separate: SeparateToFiles, songs: int, folder: Path) -> Iterator[Sample]:
     """Separate songs one after the other.
 
     Args:
-        separator: What separates them.
+        separate: What separates one.
         songs: How many.
         folder: For songs, stems and scratch files; empty.
 
@@ -83,7 +105,7 @@ def soak(separator: Separator, songs: int, folder: Path) -> Iterator[Sample]:
             fmt = OUTPUT_FORMATS[index // 2 % len(OUTPUT_FORMATS)]
             paths: dict[str, Path] = {stem: out / f"{stem}{fmt.suffix}" for stem in STEMS}
             try:
-                separator.separate_to_files(path, paths, fmt=fmt, say=silent)
+                separate(path, paths, fmt=fmt, say=silent)
                 if is_damaged:
                     raise RuntimeError(f"song {index} is damaged, and was separated: {path.name}")
             except DemixError as error:
@@ -93,8 +115,7 @@ def soak(separator: Separator, songs: int, folder: Path) -> Iterator[Sample]:
                     ) from error
             if is_damaged and any(out.glob("*")):
                 raise RuntimeError(f"song {index} is damaged, and left something in {out}")
-            for stem_path in paths.values():
-                stem_path.unlink(missing_ok=True)
+            shutil.rmtree(out, ignore_errors=True)
             path.unlink()
             yield look(index + 1, scratch)
     finally:
@@ -132,17 +153,23 @@ def damage(path: Path, kind: int) -> None:
 
 
 def look(songs: int, scratch: Path) -> Sample:
-    """See what this process takes."""
+    """See what this process and its children take."""
     # What waits for the garbage collector is no leak, but would be in the figures at random.
     gc.collect()
-    process = psutil.Process()
-    nameless = sum(target.startswith(str(scratch)) for target in _open_files())
+    family = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    named = {str(path) for path in scratch.iterdir()}
+    nameless = {
+        file
+        for process in family
+        for file in _open_files(process.pid)
+        if file.startswith(str(scratch)) and file not in named
+    }
     return Sample(
         songs,
-        process.memory_info().rss / 1e6,
-        process.num_fds(),
-        process.num_threads(),
-        nameless + sum(1 for _ in scratch.iterdir()),
+        sum(process.memory_info().rss for process in family) / 1e6,
+        sum(process.num_fds() for process in family),
+        sum(process.num_threads() for process in family),
+        len(nameless) + len(named),
     )
 
 
@@ -178,15 +205,24 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=500)
     parser.add_argument("--system", default="starter")
     parser.add_argument("--models", type=Path)
+    parser.add_argument("--deadline", type=float, metavar="SECONDS", help="Limit for each song.")
     parser.add_argument("--every", type=int, default=50, help="Songs per row of the table.")
     arguments = parser.parse_args()
 
-    separator = Separator(arguments.system, models=arguments.models, say=print)
     samples = []
     began = time.monotonic()
-    print("songs  memory MB  open files  threads  scratch files  seconds")
-    with tempfile.TemporaryDirectory() as folder:
-        for sample in soak(separator, arguments.songs, Path(folder)):
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        separate: SeparateToFiles
+        if arguments.deadline is None:
+            system = Separator(arguments.system, models=arguments.models, say=print)
+            separate = system.separate_to_files
+        else:
+            timed = TimedSeparator(Task(arguments.system, arguments.models), say=print)
+            stack.enter_context(timed).set_up()
+            separate = partial(timed.separate_to_files, seconds=arguments.deadline)
+        print("songs  memory MB  open files  threads  scratch files  seconds")
+        for sample in soak(separate, arguments.songs, folder):
             samples.append(sample)
             if sample.songs % arguments.every == 0 or sample.songs == arguments.songs:
                 print(
@@ -200,9 +236,9 @@ def main() -> None:
     sys.exit(1 if complaints else 0)
 
 
-def _open_files() -> Iterator[str]:
-    """Name what this process holds open, where the system tells."""
-    folder = Path("/proc/self/fd")
+def _open_files(pid: int) -> Iterator[str]:
+    """Name what a process holds open, where the system tells."""
+    folder = Path(f"/proc/{pid}/fd")
     for link in list(folder.iterdir()) if folder.is_dir() else []:
         with contextlib.suppress(FileNotFoundError):  # the folder's own
             yield str(link.readlink())

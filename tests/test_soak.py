@@ -1,12 +1,15 @@
 """The soak run runs, and notices what grows."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from benchmarks.soak import GROWTH_MB, Sample, growth, soak, write_song
 from my_submission.audio.scratch import open_scratch_file
+from my_submission.budget.messages import Task
+from my_submission.budget.timed_separator import TimedSeparator
 from my_submission.separator import Separator
 
 FLAT = [Sample(n, 500 + n % 3, 10 + n % 2, 8, 0) for n in range(1, 101)]
@@ -18,11 +21,26 @@ def test_songs_go_through_one_separator(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     (tmp_path / "soak").mkdir()
     separator = Separator(models=models, device="cpu", precision="exact", backend="onnxruntime")
-    samples = list(soak(separator, 8, tmp_path / "soak"))
+    samples = list(soak(separator.separate_to_files, 8, tmp_path / "soak"))
+    require_flat(samples, tmp_path)
+
+
+def test_songs_go_through_one_worker_with_a_time_limit(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    (tmp_path / "soak").mkdir()
+    with TimedSeparator(Task("starter", models, "cpu"), say=lambda line: None) as separator:
+        separator.set_up()
+        separate = partial(separator.separate_to_files, seconds=600.0)
+        require_flat(list(soak(separate, 8, tmp_path / "soak")), tmp_path)
+
+
+def require_flat(samples: list[Sample], folder: Path) -> None:
     assert [sample.songs for sample in samples] == list(range(1, 9))
     assert {sample.scratch_files for sample in samples} == {0}
     assert len({sample.descriptors for sample in samples[1:]}) == 1
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert [path.name for path in folder.rglob("*") if path.is_file()] == []
 
 
 def test_songs_are_many_and_some_are_damaged(tmp_path: Path) -> None:
@@ -31,18 +49,18 @@ def test_songs_are_many_and_some_are_damaged(tmp_path: Path) -> None:
     assert [index for index, (_, is_damaged) in enumerate(kinds) if is_damaged] == [6, 13]
 
 
-class LeakingSeparator:
-    """Refuses and takes what it should, and leaves a scratch file open every time."""
+class Leaking:
+    """Takes every song, and leaves a scratch file open every time."""
 
     def __init__(self) -> None:
         self.left: list[object] = []
 
-    def separate_to_files(self, *_files: object, **_options: object) -> None:
+    def __call__(self, *_files: object, **_options: object) -> None:
         self.left.append(open_scratch_file())
 
 
 def test_scratch_files_that_stay_open_are_noticed(tmp_path: Path) -> None:
-    samples = list(soak(LeakingSeparator(), 5, tmp_path))  # type: ignore[arg-type]
+    samples = list(soak(Leaking(), 5, tmp_path))
     assert [sample.scratch_files for sample in samples] == [1, 2, 3, 4, 5]
     complaints = growth(samples)
     assert any(line.startswith("open files grew from ") for line in complaints)
@@ -51,7 +69,7 @@ def test_scratch_files_that_stay_open_are_noticed(tmp_path: Path) -> None:
 
 def test_a_damaged_song_that_is_taken_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="song 6 is damaged, and was separated"):
-        list(soak(LeakingSeparator(), 7, tmp_path))  # type: ignore[arg-type]
+        list(soak(Leaking(), 7, tmp_path))
 
 
 def test_what_is_flat_is_flat() -> None:

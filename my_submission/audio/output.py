@@ -133,7 +133,7 @@ class StemWriter:
         self._written += num_new
 
     def _take(self, name: str, block: Audio) -> None:
-        peak = float(np.max(np.abs(block), initial=0.0))
+        peak = float(max(np.max(block, initial=0.0), -np.min(block, initial=0.0)))
         if not math.isfinite(peak):
             raise DemixError(
                 f"{name}: the separation gave NaN or infinity "

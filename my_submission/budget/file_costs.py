@@ -20,10 +20,10 @@ from my_submission.budget.song_copy import SongCopy
 from my_submission.costs import seconds_of
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
 
-SPLITTING_SAFETY = 1.3
+SPLITTING_SAFETY = 1.5
 """Times what the split by frequency is expected to take."""
 
-SPLITTING_SHARE = 0.2
+SPLITTING_SHARE = 0.3
 """Of the limit, that is kept for the split by frequency at most."""
 
 TRIAL = 5 * SAMPLE_RATE

@@ -4,15 +4,21 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from my_submission.budget.pace import Pace
+from my_submission.budget.pace import WINDOW, Pace
 
-SAFETY = 1.5
+SAFETY = 2.0
 """Times what writing is expected to take, that is kept for it."""
 
 SLOWEST = 20.0
 """Times slower than it was measured that a machine is taken to be at most."""
 
-COPYING = 0.4
+TELLING = 3 * WINDOW
+"""Seconds after which it tells something how long writing has taken so far."""
+
+LOST = 1.3
+"""Times the seconds left that writing still has to take for estimates to be given up."""
+
+COPYING = 0.6
 """Share of what writing takes, that writing one stem and copying its file does."""
 
 
@@ -85,20 +91,25 @@ class Hurry:
         """Tell whether what follows a position takes too long, where copies of a file would not."""
         self._notice(position)
         left = self._deadline - self._clock()
-        return COPYING * self._pace * self._left(0) <= left < self._pace * self._left(position)
+        copying, writing = COPYING * self._left(0), self._left(position)
+        return self._pace * copying <= left < self._pace * writing / LOST
 
     def _left(self, position: int) -> float:
         return (self._num_samples - position) * self._writing
 
     def _notice(self, position: int) -> None:
         """Notice how long it took to come to a position."""
-        if position > self._position:
+        if not self._position:  # what beginning takes, the files among it, tells nothing
+            self._began, self._position = self._clock(), position
+        elif position > self._position:
             splitting = self._splitting if self._is_splitting else 0.0
             self._expected += (position - self._position) * (self._writing + splitting)
             self._position = position
-            self._pace = max(self._pace, (self._clock() - self._began) / self._expected)
+            elapsed = self._clock() - self._began
+            if elapsed >= TELLING:
+                self._pace = max(self._pace, elapsed / self._expected)
 
 
 def margin(limit: float) -> float:
     """Give the seconds of a limit that are kept for what cannot be foreseen."""
-    return max(0.2, 0.02 * limit)
+    return max(0.25, 0.03 * limit)

@@ -23,7 +23,7 @@ SHARES = {
 """Hundredths."""
 
 N_FFT = 4096
-HOP_LENGTH = N_FFT // 4
+HOP_LENGTH = N_FFT // 2
 
 Weights = npt.NDArray[np.float32]
 
@@ -42,7 +42,7 @@ def equal_split(rest: Audio, missing: Weights) -> Audio:
 def fixed_split(rest: Rest, start: int, stop: int) -> Audio:
     """Share what is left of the mixture out by frequency.
 
-    It is cut into windows that overlap by three quarters, at places that do not depend on `start`.
+    It is cut into windows that overlap by half, at places that do not depend on `start`.
 
     Args:
         rest: What is left, and of which stems.
@@ -57,18 +57,26 @@ def fixed_split(rest: Rest, start: int, stop: int) -> Audio:
     sound, missing = rest(first, first + (count - 1) * HOP_LENGTH + N_FFT)
     frames = _frames(sound) * _WINDOW
     # How much of a stem is missing where the window is: of all of it, or a fade would lose its end.
-    shares = _SHARES[:, None] * _frames(missing).mean(axis=2, keepdims=True)
+    lacking = _frames(missing).mean(axis=2, keepdims=True)
+    shares = _SHARES[:, None] * lacking
     shares /= np.maximum(shares.sum(axis=0), 1e-6)
     spectrum = np.fft.rfft(frames).astype(np.complex64)
     out = np.zeros((len(STEMS), 2, sound.shape[1]), np.float32)
-    for index in range(len(STEMS)):
-        pieces = np.fft.irfft(shares[index] * spectrum, N_FFT).astype(np.float32) * _WINDOW
-        # Every fourth window stands beside the one before: four sums of whole rows.
-        for turn in range(N_FFT // HOP_LENGTH):
-            row = pieces[:, turn :: N_FFT // HOP_LENGTH]
-            place = turn * HOP_LENGTH
-            out[index, :, place : place + row.shape[1] * N_FFT] += row.reshape(2, -1)
+    for index in range(len(STEMS) - 1):
+        _add(out[index], np.fft.irfft(shares[index] * spectrum, N_FFT).astype(np.float32))
+    # Shares add up to 1 where anything is missing: the last stem gets what the others leave.
+    _add(out[-1], frames * (lacking.sum(axis=0) > 0))
+    out[-1] -= out[:-1].sum(axis=0)
     return out[..., start - first : stop - first]
+
+
+def _add(out: Audio, pieces: Audio) -> None:
+    """Add windows ``[2, frames, N_FFT]`` to ``[2, n]`` where they belong."""
+    pieces *= _WINDOW
+    for turn in (0, 1):  # every second window stands beside the one before: sums of whole rows
+        row = pieces[:, turn::2]
+        place = turn * HOP_LENGTH
+        out[:, place : place + row.shape[1] * N_FFT] += row.reshape(2, -1)
 
 
 def _frames(sound: Audio) -> Audio:
@@ -86,5 +94,5 @@ def _shares() -> Weights:
 
 
 _SHARES = _shares()
-# Hann windows squared, a quarter apart, add up to 3/2.
-_WINDOW = (np.sin(np.pi * (np.arange(N_FFT) + 0.5) / N_FFT) ** 2 / np.sqrt(1.5)).astype(np.float32)
+# Squared, they are Hann windows; these add up to 1 where they overlap by half.
+_WINDOW = np.sin(np.pi * (np.arange(N_FFT) + 0.5) / N_FFT).astype(np.float32)

@@ -1,10 +1,7 @@
 """How fast the machine is at present: told by the passes of the networks, and by a probe."""
 
-import os
 import time
 from collections.abc import Callable
-
-import numpy as np
 
 HABIT = 0.5
 """Weight of what was known in the estimate of the passes' pace; the rest is the last pass's."""
@@ -19,31 +16,15 @@ PROBE_AGAIN = 5 * WINDOW
 """Seconds after which it may be: the networks need the processor."""
 
 
-class Probe:
-    """Measures how many times slower this process runs than when this was made."""
+def probe() -> float:
+    """Measure how many times longer this process takes than one that always runs.
 
-    def __init__(self) -> None:
-        self._usual = max(self._rate(WINDOW / 10) for _ in range(10))
-        cores = os.cpu_count() or 1
-        self._sharing = (cores + 1) / cores
-
-    def __call__(self, *, is_sharing: bool = False) -> float:
-        """Measure it, in a tenth of a second: what is shorter may miss that it is stopped.
-
-        Args:
-            is_sharing: Whether the networks run beside it, on all cores; they will not when stems
-                are written, so that this does not count.
-        """
-        pace = self._usual / self._rate(WINDOW)
-        return max(1.0, pace / self._sharing if is_sharing else pace)
-
-    def _rate(self, seconds: float) -> float:
-        sound = np.ones(4096, np.float32)
-        began, count = time.perf_counter(), 0
-        while (passed := time.perf_counter() - began) < seconds:
-            np.fft.rfft(sound)
-            count += 1
-        return count / passed
+    It takes a tenth of a second: what is shorter may miss that it is stopped in between.
+    """
+    began, worked = time.perf_counter(), time.thread_time()
+    while time.perf_counter() - began < WINDOW:
+        pass
+    return max(1.0, (time.perf_counter() - began) / max(time.thread_time() - worked, 1e-3))
 
 
 class Pace:
@@ -72,7 +53,7 @@ class Pace:
         passes: float = 1.0,
         own: float = 1.0,
     ) -> None:
-        self.passes, self.own = passes, own
+        self.passes, self.own = max(passes, own), own
         self._clock, self._probe = clock, probe
         self._has_passed = False
         self._last = self._passes_then = own  # of passes, now and at the last probe
@@ -106,7 +87,8 @@ class Pace:
 
     def check(self) -> None:
         """Probe."""
-        self.own = self._probe()
+        found = self._probe()
+        self.own = max(found, (found + self.own) / 2)  # slower at once, faster by and by
         self._probed = self._clock()
         under_way = (self._probed - self._since) / self._longest
         self._passes_then = self._last = max(self._last, under_way)

@@ -5,7 +5,6 @@ import weakref
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +15,7 @@ from my_submission.budget.file_costs import FileCosts, measure_files
 from my_submission.budget.finishing import margin
 from my_submission.budget.ladder import Plan, make_plan
 from my_submission.budget.messages import Ready, Task
-from my_submission.budget.pace import Pace, Probe
+from my_submission.budget.pace import Pace, probe
 from my_submission.budget.record import Record
 from my_submission.budget.song_copy import SongCopy
 from my_submission.budget.song_run import PLANNED_SHARE, SongRun
@@ -52,7 +51,6 @@ class TimedSeparator:
         self._is_fast = False
         self._known: dict[bool, Ready] = {}  # by whether it is the one in low precision
         self._pace = 1.0
-        self._probe = Probe()
         self._files: dict[OutputFormat, FileCosts] = {}
         weakref.finalize(self, _end_all, self._workers)
 
@@ -68,8 +66,8 @@ class TimedSeparator:
         """
         until = time.monotonic() + seconds
         try:
+            self._files_in(fmt)  # before the networks are loaded, which keeps all cores busy
             self._start(is_fast=False)
-            self._files_in(fmt)
             if self._ready(until) is None:
                 self._say(f"{self._task.system} is not loaded after {seconds:.0f} s: songs wait")
         except WorkerDiedError as error:
@@ -157,7 +155,7 @@ class TimedSeparator:
             finishing = files.finishing(num_samples, seconds)
             deadline = began + seconds - margin(seconds)
             is_tight = time.monotonic() > finishing.tight_from(deadline)
-            own = self._probe() if is_tight else 1.0
+            own = probe() if is_tight else 1.0
             run = SongRun(
                 copy.sound,
                 num_samples,
@@ -167,7 +165,7 @@ class TimedSeparator:
                 clock=time.monotonic,
                 pace=Pace(
                     time.monotonic,
-                    partial(self._probe, is_sharing=True),
+                    probe,
                     passes=self._pace,
                     own=own,
                 ),

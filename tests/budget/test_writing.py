@@ -21,7 +21,7 @@ from my_submission.stems import SAMPLE_RATE, STEMS, Audio
 from tests.budget.fakes import Clock
 from tests.budget.workers import stems_in
 
-SONG = 9 * SAMPLE_RATE
+SONG = 30 * SAMPLE_RATE
 WRITING = 8.0
 """Seconds of the clock."""
 
@@ -101,7 +101,7 @@ def test_where_writing_turns_out_too_slow_the_mixture_is_shared_out(
         now += 3 * WRITING / (SONG // BLOCK_FRAMES + 1)
         return now
 
-    run = estimated(copy, 5 * WRITING, clock)
+    run = estimated(copy, 4.9 * WRITING, clock)
     write(run, copy, tmp_path)
     require_quarters(tmp_path, mixture)
     run.close()
