@@ -26,6 +26,10 @@ SPLITTING_SAFETY = 1.5
 SPLITTING_SHARE = 0.3
 """Of the limit, that is kept for the split by frequency at most."""
 
+SHORTEST_FILES = 0.03
+"""Seconds that four files take at least: where the processor comes in slices, every step that waits
+for another thread or the disk may wait for the next slice, too."""
+
 TRIAL = 5 * SAMPLE_RATE
 """Samples that are read and written to see how long it takes."""
 
@@ -97,7 +101,7 @@ def measure_files(fmt: OutputFormat = FLOAT_WAV) -> FileCosts:
         opening=opening / TRIAL,
         writing=(max(whole, equal) + writing) / TRIAL,
         splitting=max(by_frequency - equal, 0.0) / TRIAL,
-        files=files,
+        files=max(files, SHORTEST_FILES),
     )
 
 
