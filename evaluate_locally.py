@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import soundfile
 
 from evaluator.errors import EvaluatorError, one_line
-from evaluator.report import print_scores, quarter_of_mixture, write_scores
+from evaluator.report import baselines_of, print_scores, write_scores
 from evaluator.scoring import has_references, score_folder
 from evaluator.sound import STEMS, list_songs, name_some, subfolders
 from my_submission.endings import one_line_errors
@@ -62,9 +62,9 @@ def evaluate(data: Path, output: Path) -> None:
         print(f"not scored, for want of references: {name_some(unscored)}")
     if scored:
         scores = score_folder(data, output, names=scored)
-        quarter = quarter_of_mixture(data, scored)
-        print_scores(scores, quarter)
-        write_scores(output / "scores.json", scores, quarter)
+        baselines = baselines_of(data, scored)
+        print_scores(scores, baselines)
+        write_scores(output / "scores.json", scores, baselines)
     print(f"stems: {one_line(str(output))}")
 
 

@@ -2,10 +2,11 @@
 
 - museval's metrics are medians of songs, as museval and the papers that quote it have them; all
   others are means.
-- A song counts for a metric where all four stems have it: museval gives nothing for a song with a
-  silent stem. How many of the songs count is said beside the score.
+- A song counts for a stem where this stem has the metric, as museval's own aggregation leaves NaN
+  out. museval gives nothing for a song with a silent stem. How many of the songs count is said
+  beside the score.
 - Floor and ceiling are those of the songs that count, and nothing where one of them has none.
-- The mean over stems is that of the four stems' averages.
+- The mean over stems is that of the four stems' averages, and none where a stem has none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,24 +39,32 @@ class Average:
 
     Attributes:
         metric: its key.
-        num_songs: how many songs count.
+        counts: how many songs count, by stem.
         out_of: how many there are.
-        scores: of each stem, in dB.
-        floor: likewise; empty where a song that counts has none.
+        scores: in dB, of the stems that a song counts for.
+        floor: likewise; without the stems of which a song that counts has none.
         ceiling: likewise.
     """
 
     metric: str
-    num_songs: int
+    counts: Mapping[str, int]
     out_of: int
     scores: Mapping[str, float]
     floor: Mapping[str, float]
     ceiling: Mapping[str, float]
 
     @property
+    def is_of_all(self) -> bool:
+        """Whether every song counts for every stem."""
+        return set(self.counts.values()) == {self.out_of}
+
+    @property
     def count(self) -> str:
-        """Which songs these are, such as ``2 of 3 songs``."""
-        return counted(self.num_songs, self.out_of)
+        """Which songs these are, such as ``2 of 3 songs``, or ``1 to 2 of 3 songs`` by stem."""
+        fewest, most = min(self.counts.values()), max(self.counts.values())
+        if fewest == most:
+            return counted(most, self.out_of)
+        return f"{fewest} to {most} of {counted(self.out_of, self.out_of)}"
 
 
 def kind_of_average(metric: str) -> Literal["mean", "median"]:
@@ -75,14 +84,14 @@ def over_songs(metric: str, values: npt.ArrayLike, axis: int = 0) -> Array:
     return np.asarray(function(np.asarray(values, np.float64), axis=axis))
 
 
-def has(values: Values, metric: str) -> bool:
-    """Tell whether all four stems have a metric."""
-    return all(values.get(stem, {}).get(metric) is not None for stem in STEMS)
+def has(values: Values, metric: str, stems: Sequence[str] = STEMS) -> bool:
+    """Tell whether stems have a metric, all of them."""
+    return all(_value(values, stem, metric) is not None for stem in stems)
 
 
-def by_stem(values: Values, metric: str) -> list[float]:
-    """Give a metric of a song that has it, in the order of `STEMS`."""
-    return [value for stem in STEMS if (value := values[stem][metric]) is not None]
+def by_stem(values: Values, metric: str, stems: Sequence[str] = STEMS) -> list[float]:
+    """Give a metric of stems that have it, in their order."""
+    return [value for stem in stems if (value := values[stem][metric]) is not None]
 
 
 def mean_over_stems(values: Values, metric: str) -> float | None:
@@ -91,25 +100,23 @@ def mean_over_stems(values: Values, metric: str) -> float | None:
 
 
 def average(metric: str, songs: Sequence[SongValues]) -> Average | None:
-    """Average a metric over the songs that have it; None where no song has."""
-    counting = [song for song in songs if has(song.scores, metric)]
-    if not counting:
-        return None
+    """Average a metric over the songs that have it; None where no song has it of any stem."""
+    counts: dict[str, int] = {}
+    averages: tuple[dict[str, float], ...] = ({}, {}, {})
+    for stem in STEMS:
+        counting = [song for song in songs if _value(song.scores, stem, metric) is not None]
+        counts[stem] = len(counting)
+        for place, found in enumerate(averages):
+            values = [_value(song[place], stem, metric) for song in counting]
+            known = [value for value in values if value is not None]
+            if known and len(known) == len(counting):
+                found[stem] = float(over_songs(metric, known))
+    scores, floor, ceiling = averages
+    return Average(metric, counts, len(songs), scores, floor, ceiling) if scores else None
 
-    def averaged(values: Sequence[Values]) -> dict[str, float]:
-        if not all(has(of_song, metric) for of_song in values):
-            return {}
-        found = over_songs(metric, [by_stem(of_song, metric) for of_song in values])
-        return {stem: float(value) for stem, value in zip(STEMS, found, strict=True)}
 
-    return Average(
-        metric,
-        num_songs=len(counting),
-        out_of=len(songs),
-        scores=averaged([song.scores for song in counting]),
-        floor=averaged([song.floor for song in counting]),
-        ceiling=averaged([song.ceiling for song in counting]),
-    )
+def _value(values: Values, stem: str, metric: str) -> float | None:
+    return values.get(stem, {}).get(metric)
 
 
 def counted(some: int, all_of_them: int) -> str:

@@ -1,6 +1,8 @@
 """The `demix` commands of the evaluator: `evaluate` and `score`."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -8,15 +10,16 @@ from typing import Annotated
 import typer
 
 from evaluator import commands_of_runs
+from evaluator.baselines import Baselines
 from evaluator.command_errors import as_demix_errors
 from evaluator.contamination import contamination, union
 from evaluator.data_sets import Split, Subset, open_data_set
 from evaluator.errors import EvaluatorError
 from evaluator.origins import Origin, remarks
-from evaluator.report import QUARTER_NAME, print_scores, quarter_of_mixture, write_scores
-from evaluator.results import FLOOR, Metrics, Scores, write_csv, write_text
-from evaluator.scoring import SongScore, mean_score, score_song, songs_with_references
-from evaluator.sound import STEMS, name_some, subfolders
+from evaluator.report import baselines_of, mean_baselines, print_scores, write_scores
+from evaluator.results import CEILING, FLOOR, Metrics, Scores, write_csv, write_text
+from evaluator.scoring import SongScore, score_song, songs_with_references
+from evaluator.sound import STEMS, name_some, split_names, subfolders
 from evaluator.summary import score_table, summary
 from my_submission.cli.batch import Report, error_console, run_songs
 from my_submission.cli.options import (
@@ -70,6 +73,16 @@ def evaluate(
             "as well, which takes about a minute per song and core."
         ),
     ] = "all",
+    deadline: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.1,
+            help="Seconds for each song, as for demix separate: mixture.budget.json beside the "
+            "stems tells what was left out, and so does a report. Songs are then scored between "
+            "separations, not beside them.",
+        ),
+    ] = None,
     skip_existing: SkipExistingOption = False,
     jobs: JobsOption = 1,
 ) -> None:
@@ -82,11 +95,12 @@ def evaluate(
     The scores are printed and kept in OUT/SYSTEM: scores.md and scores.csv, scores.json with the
     challenge's SDR, museval/SONG.json and SONG/scores.json.
     """
+    if deadline is not None and jobs > 1:
+        raise typer.BadParameter("--deadline is for one song at a time, without --jobs")
     console = error_console()
     run = out / name
-    names = None if songs is None else [song.strip() for song in songs.split(",") if song.strip()]
     with as_demix_errors():
-        found = open_data_set(data, subset=subset, split=split, names=names)
+        found = open_data_set(data, subset=subset, split=split, names=split_names(songs))
     if run.resolve() == found.root or any(
         (run / song.name).resolve() == song.location for song in found.songs
     ):
@@ -98,17 +112,31 @@ def evaluate(
         console.print(line, markup=False, highlight=False)
 
     # Late: torch takes seconds to import, which `demix --help` should not wait for.
-    from evaluator.evaluation import Evaluation, SongSeparator
+    from evaluator.evaluation import Evaluation, SeparateToFiles
     from evaluator.run_description import describe_run
-    from my_submission.separator import Separator
 
-    def load() -> tuple[SongSeparator, Origin]:
-        separator = Separator(
-            name, models=models, device=device, precision=precision, backend=backend, say=say
-        )
-        return separator, describe_run(name, found, separator.compute, models)
+    def load() -> tuple[SeparateToFiles, Origin]:
+        if deadline is None:
+            from my_submission.separator import Separator
 
-    for warning in union([contamination(name, song.name, found.subset) for song in found.songs]):
+            separator = Separator(
+                name, models=models, device=device, precision=precision, backend=backend, say=say
+            )
+            return separator.separate_to_files, describe_run(name, found, separator.compute, models)
+        from my_submission.budget.messages import Task
+        from my_submission.budget.timed_separator import TimedSeparator
+        from my_submission.compute import resolve_compute
+
+        task = Task(name, models, device, precision, backend)
+        timed = stack.enter_context(TimedSeparator(task, say=say))
+        timed.set_up()
+        # The same as in the process that runs the networks.
+        compute = resolve_compute(device, precision, backend)
+        origin = describe_run(name, found, compute, models, deadline)
+        return partial(timed.separate_to_files, seconds=deadline), origin
+
+    warnings = [contamination(name, s.name, found.subset, found.split) for s in found.songs]
+    for warning in union(warnings):
         say(f"note: {warning}")
     evaluation = Evaluation(
         name,
@@ -116,19 +144,21 @@ def evaluate(
         run,
         load,
         metrics=metrics,
+        is_timed=deadline is not None,
         skip_existing=skip_existing,
         console=console,
         say=say,
     )
-    evaluation.separate_and_score(jobs)
+    with ExitStack() as stack:
+        evaluation.separate_and_score(jobs)
     done = [evaluation.scores[s.name] for s in found.songs if s.name in evaluation.scores]
     if done:
         with as_demix_errors():
             write_csv(run, name, done)
             write_text(run / "scores.md", summary(name, found, done))
-            scores, quarter = _challenge_scores(done)
-            print_scores(scores, quarter)
-            write_scores(run / "scores.json", scores, quarter)
+            scores, baselines = _challenge_scores(done)
+            print_scores(scores, baselines)
+            write_scores(run / "scores.json", scores, baselines)
         notes = "".join(f"\n{shown(line)}" for line in remarks([s["origin"] for s in done]))
         typer.echo(f"\n{score_table(done)}{notes}\n\nAll scores: {shown(run / 'scores.md')}")
     failed = [song.name for song in found.songs if song.name in evaluation.failed]
@@ -137,15 +167,17 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _challenge_scores(done: Sequence[Scores]) -> tuple[list[SongScore], SongScore]:
-    """Give the global SDR of each song, and the mean of a quarter of the mixture's."""
-    scores = [SongScore(song["song"], _global_sdr(song["scores"])) for song in done]
-    quarters = [SongScore(song["song"], _global_sdr(song["floor"][FLOOR])) for song in done]
-    return scores, mean_score(quarters, name=QUARTER_NAME)
+def _challenge_scores(done: Sequence[Scores]) -> tuple[list[SongScore], Baselines]:
+    """Give the global SDR of each song, and the means of floor and ceiling."""
 
+    def score(song: Scores, stems: Scores) -> SongScore:
+        return SongScore(song["song"], {stem: stems[stem]["global_sdr"] for stem in STEMS})
 
-def _global_sdr(stems: Scores) -> dict[str, float]:
-    return {stem: stems[stem]["global_sdr"] for stem in STEMS}
+    baselines = [
+        Baselines(score(song, song["floor"][FLOOR]), score(song, song["ceiling"][CEILING]))
+        for song in done
+    ]
+    return [score(song, song["scores"]) for song in done], mean_baselines(baselines)
 
 
 def score(
@@ -186,7 +218,7 @@ def score(
 
 def _show(scores: list[SongScore], references: Path, json_file: Path | None) -> None:
     with as_demix_errors():
-        quarter = quarter_of_mixture(references, [song.name for song in scores])
-        print_scores(scores, quarter)
+        baselines = baselines_of(references, [song.name for song in scores])
+        print_scores(scores, baselines)
         if json_file is not None:
-            write_scores(json_file, scores, quarter)
+            write_scores(json_file, scores, baselines)

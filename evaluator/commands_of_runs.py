@@ -1,6 +1,7 @@
 """The `demix` commands on runs that `evaluate` has made: `compare` and `report`."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,19 +14,26 @@ from rich.text import Text
 
 from evaluator.aggregation import counted, kind_of_average
 from evaluator.atomic import replacing
+from evaluator.bss_eval import METRICS as MUSEVAL_METRICS
 from evaluator.command_errors import as_demix_errors
 from evaluator.comparison import Comparison, Difference, compare
 from evaluator.contamination import union
 from evaluator.errors import EvaluatorError, one_line
-from evaluator.origins import values_of
 from evaluator.run_reading import read_run
-from evaluator.runs import METRICS, Run
-from evaluator.sound import STEMS, name_some
+from evaluator.runs import METRICS, Run, places
+from evaluator.sound import STEMS, name_some, split_names
 from my_submission.audio.scratch_space import scratch_folder
 from my_submission.cli.batch import error_console
 from my_submission.errors import DemixError
 
 DEFAULT_METRICS = ("global_sdr", "SDR")
+
+NAMES = {
+    "global_sdr": "global_sdr",
+    "si_sdr": "si_sdr",
+    **{f"museval_{metric.lower()}": metric for metric in MUSEVAL_METRICS},
+}
+"""The metrics as a user names them: each name says whose it is, as in ``scores.csv``."""
 
 FEW_SONGS = 10
 """Below this many a bootstrap's interval is too narrow to be taken at its word."""
@@ -46,8 +54,8 @@ def compare_runs(
         list[str] | None,
         typer.Option(
             metavar="METRIC",
-            help=f"{', '.join(METRICS)}; may be given several times; the first ranks the songs.",
-            show_default="global_sdr, and museval's SDR where it is known",
+            help=f"{', '.join(NAMES)}; may be given several times; the first ranks the songs.",
+            show_default="global_sdr, and museval_sdr where it is known",
         ),
     ] = None,
     songs: Annotated[
@@ -65,16 +73,20 @@ def compare_runs(
     """
     if len(runs) < 2:
         raise DemixError("compare needs at least two runs: demix compare RUN_A RUN_B")
-    unknown = [name for name in metric or [] if name not in METRICS]
+    unknown = [name for name in metric or [] if name not in NAMES]
     if unknown:
-        raise DemixError(f"--metric {unknown[0]}: there are {', '.join(METRICS)}")
+        raise DemixError(f"--metric {unknown[0]}: there are {', '.join(NAMES)}")
+    wanted = [NAMES[name] for name in metric or []]
     console = Console(soft_wrap=True)
     with as_demix_errors():
         first, *others = [read_run(folder) for folder in runs]
+        for run in (first, *others):
+            if run.stale and not run.scores:
+                raise EvaluatorError(f"{run.folder}: {run.stale[0]}")
         names = _names([first, *others])
         documents = []
         for name, other in zip(names[1:], others, strict=True):
-            metrics = metric or [m for m in DEFAULT_METRICS if _has(first, m) and _has(other, m)]
+            metrics = wanted or [m for m in DEFAULT_METRICS if _has(first, m) and _has(other, m)]
             result = compare(
                 first.scores, other.scores, metrics=metrics or DEFAULT_METRICS, seed=seed
             )
@@ -104,14 +116,21 @@ def report(
         Path | None,
         typer.Option(
             metavar="DATA",
-            help="Folder with SONG/mixture.wav and SONG/STEM.wav (or .flac).",
+            help="Folder with SONG/mixture.wav and SONG/STEM.wav (or .flac), or MUSDB18 or "
+            "MUSDB18-HQ: the folder with train and test.",
             show_default="where they were when the run was scored",
         ),
+    ] = None,
+    songs: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,...", help="Only these songs.", show_default="all"),
     ] = None,
 ) -> None:
     """Write a run as web pages: scores, pictures, and a player of estimates and references.
 
     They open from disk, without a network. An earlier report in the folder is replaced.
+
+    They take about 0.2 MB per second of song: 2 to 3 GB for 50 songs of four minutes.
     """
     console = error_console()
     try:
@@ -126,6 +145,7 @@ def report(
             run,
             out or run / "report",
             references=references,
+            names=split_names(songs),
             scratch=scratch_folder(),
             progress=lambda title: status.update(Text(title)),
         )
@@ -184,21 +204,22 @@ def _print(
 
 
 def _warnings(run: Run, paired: Sequence[str]) -> list[str]:
-    """Say why scores that were compared mean little."""
-    return union([song.warning for song in run.songs if song.name in paired])
+    """Say why scores that were compared mean little, and which could not be compared."""
+    return [*union([song.warning for song in run.songs if song.name in paired]), *run.stale]
 
 
 def _data_differences(
     first: Run, other: Run, paired: Sequence[str]
 ) -> Iterator[tuple[str, str, str]]:
-    """Say in what the songs that were compared are not of the same data, as far as is known."""
-    for key in ("data", "subset", "split"):
-        a, b = (
-            ", ".join(values_of([s.origin for s in run.songs if s.name in paired], key))
-            for run in (first, other)
-        )
+    """Say in what the songs that were compared were not scored on the same data, where known."""
+    songs = [[song for song in run.songs if song.name in paired] for run in (first, other)]
+    for what, found in (
+        ("data", [places(some) for some in songs]),
+        ("subset", [Counter(song.subset for song in some if song.subset) for some in songs]),
+    ):
+        a, b = (", ".join(sorted(values)) for values in found)
         if a and b and a != b:
-            yield key, a, b
+            yield what, a, b
 
 
 def _table(metric: str, first: str, other: str, result: Comparison) -> Table:

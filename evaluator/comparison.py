@@ -2,8 +2,8 @@
 
 Conventions:
 
-- Runs are compared on the songs that both have. Songs that only one of the two has, or that lack a
-  score in one, are left out and counted.
+- Runs are compared on the songs that both have. Songs that only one of the two has are left out and
+  counted; those that lack a stem's score in one, for that stem and for the mean over stems.
 - A run's score is its average over these songs as `aggregation` takes it: a median for museval's
   metrics, a mean for the others. The difference is the other run's average less the first's.
   Positive means that the other run is better.
@@ -42,7 +42,7 @@ class Difference:
     Attributes:
         metric: one of ``METRICS``.
         stem: or ``MEAN``.
-        songs: that both runs have this metric of, for all four stems.
+        songs: that both runs have this metric of, for the stem; for the mean, for all four.
         first_db: the first run's average over these songs.
         other_db: the other run's.
         difference_db: the other's less the first's.
@@ -108,7 +108,8 @@ def compare(
     for metric in metrics:
         differences += _differences(metric, first, other, paired, seed)
     if not differences:
-        raise EvaluatorError(f"no song has {' or '.join(metrics)} in both runs")
+        names = " or ".join(METRICS[metric] for metric in metrics)
+        raise EvaluatorError(f"no song has {names} in both runs")
     ranked = {
         song: b - a
         for song in paired
@@ -158,35 +159,51 @@ def _differences(
     paired: Sequence[str],
     seed: int,
 ) -> list[Difference]:
-    """Compare a metric of all stems, and their mean; nothing where no song has it in both runs."""
-    songs = [song for song in paired if has(first[song], metric) and has(other[song], metric)]
-    if not songs:
-        return []
+    """Compare a metric of each stem, and their mean, over the songs that have it in both runs."""
+    found = [
+        _difference(metric, name, stems, first, other, paired, seed)
+        for name, stems in (*((stem, (stem,)) for stem in STEMS), (MEAN, STEMS))
+    ]
+    return [difference for difference in found if difference is not None]
+
+
+def _difference(
+    metric: str,
+    name: str,
+    stems: Sequence[str],
+    first: Mapping[str, Values],
+    other: Mapping[str, Values],
+    paired: Sequence[str],
+    seed: int,
+) -> Difference | None:
+    """Compare the mean of stems' averages; None where no song has all of them in both runs."""
     # [songs, runs, stems]
-    scores = np.array([[by_stem(run[song], metric) for run in (first, other)] for song in songs])
+    scores = np.array(
+        [
+            [by_stem(run[song], metric, stems) for run in (first, other)]
+            for song in paired
+            if has(first[song], metric, stems) and has(other[song], metric, stems)
+        ]
+    )
+    if not len(scores):
+        return None
 
     def averages(scores: Array) -> Array:
-        """Map ``[..., songs, runs, stems]`` to ``[..., runs, stems and their mean]``."""
-        stems = over_songs(metric, scores, axis=-3)
-        return np.concatenate([stems, stems.mean(axis=-1, keepdims=True)], axis=-1)
+        """Map ``[..., songs, runs, stems]`` to ``[..., runs]``."""
+        return np.asarray(over_songs(metric, scores, axis=-3).mean(axis=-1))
 
     def gains(scores: Array) -> Array:
         of_runs = averages(scores)
-        return np.asarray(of_runs[..., 1, :] - of_runs[..., 0, :])
+        return np.asarray(of_runs[..., 1] - of_runs[..., 0])
 
     of_first, of_other = averages(scores)
     interval = bootstrap_interval(scores, gains, seed=seed)
-    return [
-        Difference(
-            metric=metric,
-            stem=stem,
-            songs=len(songs),
-            first_db=float(of_first[place]),
-            other_db=float(of_other[place]),
-            difference_db=float(of_other[place] - of_first[place]),
-            interval_db=None
-            if interval is None
-            else (float(interval[0][place]), float(interval[1][place])),
-        )
-        for place, stem in enumerate((*STEMS, MEAN))
-    ]
+    return Difference(
+        metric=metric,
+        stem=name,
+        songs=len(scores),
+        first_db=float(of_first),
+        other_db=float(of_other),
+        difference_db=float(of_other - of_first),
+        interval_db=None if interval is None else (float(interval[0]), float(interval[1])),
+    )

@@ -71,18 +71,27 @@ Zeno - Signs
 """MUSDB18's, by which they are known in a plain folder too."""
 
 
-def contamination(system: str, song: str, subset: str | None = None) -> str | None:
+def contamination(
+    system: str, song: str, subset: str | None = None, split: str | None = None
+) -> str | None:
     """Say why a system's score on a song means little; None where it means something.
 
     Args:
         system: its name.
         song: likewise.
         subset: of MUSDB18, which the song is from; None where that is not known.
+        split: of its train subset, likewise.
     """
     if system in HEARD_TEST_SONGS and (subset == "test" or _letters(song) in _KNOWN):
         return (
             f"{system} {HEARD_TEST_SONGS[system]} MUSDB18's test songs: its scores on them mean"
             " nothing, only those of systems such as leaderboard_a do"
+        )
+    if split == "valid" and system not in OWN_NETWORKS:
+        return (
+            f"MUSDB18's validation songs are what networks are chosen by, and some are trained on"
+            f" them as well: unless {system}'s networks are your own, its scores on them say little"
+            " of other songs"
         )
     if subset == "train" and system not in OWN_NETWORKS:
         return (

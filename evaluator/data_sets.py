@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from evaluator.errors import EvaluatorError
-from evaluator.sound import LOSSLESS, STEMS, list_songs, name_some, require_sound
+from evaluator.sound import LOSSLESS, STEMS, list_songs, require_names, require_sound
 
 DataKind = Literal["folder", "musdb18", "musdb18-hq"]
 Subset = Literal["train", "test"]
@@ -184,12 +184,7 @@ def kind_of(root: Path) -> DataKind:
 
 
 def _chosen(songs: Sequence[DataSong], names: Sequence[str], root: Path) -> list[DataSong]:
-    known = [song.name for song in songs]
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
-        raise EvaluatorError(
-            f"{root} has no song {name_some(unknown) or repr('')}; there are: {name_some(known)}"
-        )
+    require_names(names, [song.name for song in songs], root)
     return [song for song in songs if song.name in names]
 
 

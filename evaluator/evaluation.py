@@ -20,6 +20,7 @@ from evaluator.results import Metrics, Scores
 from evaluator.score_pool import ScorePool
 from evaluator.song_scores import ScoringJob, SongResult, score_job
 from evaluator.sound import STEMS, SoundReader
+from evaluator.stem_files import DESCRIBED, describe_stems, is_about
 from my_submission.audio.scratch_space import scratch_folder
 from my_submission.cli.batch import Report, print_failure, progress_bars, run_songs
 from my_submission.cli.resuming import is_separated
@@ -32,10 +33,10 @@ BYTES_OF_STREAM = 150_000_000
 """Memory of a process that scores without museval, as measured: its libraries', mostly."""
 
 
-class SongSeparator(Protocol):
-    """Separates files: `my_submission.Separator`."""
+class SeparateToFiles(Protocol):
+    """Separates a song from file to files: `Separator.separate_to_files`, or a timed one's."""
 
-    def separate_to_files(
+    def __call__(
         self,
         path: Path | str,
         paths: Mapping[str, Path],
@@ -43,8 +44,8 @@ class SongSeparator(Protocol):
         source_rate: bool,
         progress: Report,
         say: Callable[[str], None],
-    ) -> None:
-        """Separate a song from file to files."""
+    ) -> object:
+        """Separate a song."""
         ...
 
 
@@ -58,6 +59,8 @@ class Evaluation:
         load: loads what separates them, and gives the origin of its stems (`origins`); called once,
             and only if there is something to separate.
         metrics: which scores are wanted.
+        is_timed: whether songs are separated within a time limit: then nothing is scored meanwhile,
+            for it would take that time away.
         skip_existing: leave alone what an earlier run has separated or scored.
         console: for progress and errors.
         say: gets a line for everything that the user should know.
@@ -72,9 +75,10 @@ class Evaluation:
         system: str,
         data: DataSet,
         run: Path,
-        load: Callable[[], tuple[SongSeparator, Origin]],
+        load: Callable[[], tuple[SeparateToFiles, Origin]],
         *,
         metrics: Metrics,
+        is_timed: bool = False,
         skip_existing: bool,
         console: Console,
         say: Callable[[str], None],
@@ -85,8 +89,9 @@ class Evaluation:
         self._data = data
         self._run = run
         self._load = load
-        self._separator: tuple[SongSeparator, Origin] | None = None
+        self._separator: tuple[SeparateToFiles, Origin] | None = None
         self._metrics: Metrics = metrics
+        self._is_timed = is_timed
         self._skip_existing = skip_existing
         self._console = console
         self._say = say
@@ -146,7 +151,7 @@ class Evaluation:
         """Tell without reading a song whether its stems can stay; in the end its length decides."""
         return self._skip_existing and is_separated(self._stems(song).values())
 
-    def _loaded(self) -> tuple[SongSeparator, Origin]:
+    def _loaded(self) -> tuple[SeparateToFiles, Origin]:
         with self._lock:
             if self._separator is None:
                 self._separator = self._load()
@@ -161,16 +166,15 @@ class Evaluation:
             return
         files = song.open(scratch_folder() if song.streams else None)
         try:
-            known = results.read_provenance(self._run, song.name, stems.values())
+            known = results.read_provenance(self._run, song.name, stems)
             if not (self._skip_existing and is_separated(stems.values(), song=files.mixture)):
-                separator, origin = self._loaded()
+                separate, origin = self._loaded()
                 self._begin_changes()
                 # Before the stems change, so that no stems have others' scores beside them.
                 results.remove_song(self._run, song.name)
+                self._wait_for_a_free_machine(report)
                 began = time.monotonic()
-                separator.separate_to_files(
-                    files.mixture, stems, source_rate=True, progress=report, say=self._say
-                )
+                separate(files.mixture, stems, source_rate=True, progress=report, say=self._say)
                 known = {
                     "origin": origin,
                     "separation_seconds": round(time.monotonic() - began, 3),
@@ -180,14 +184,19 @@ class Evaluation:
             provenance = {
                 "separation_seconds": known.get("separation_seconds"),
                 "subset": self._data.subset,
-                "warning": contamination(self._system, song.name, self._data.subset),
+                "warning": self._warning(song),
                 "origin": known.get("origin"),
+                DESCRIBED: describe_stems(stems),
             }
             results.begin_song(self._run, song.name, provenance)
             self._score(song, files, stems, provenance, report, show_done)
         except BaseException:
             files.close()
             raise
+
+    def _wait_for_a_free_machine(self, report: Report) -> None:
+        while self._is_timed and wait(self._futures, timeout=0.2).not_done:
+            report(0, 1)  # which raises where the run is ending
 
     def _begin_changes(self) -> None:
         with self._lock:
@@ -199,11 +208,13 @@ class Evaluation:
         """Write ``run.json``, once there are stems of this call."""
         with self._lock:
             if not self._is_described:
-                songs = [song.name for song in self._data.songs]
-                warnings = [contamination(self._system, s, self._data.subset) for s in songs]
-                warning = " ".join(union(warnings)) or None
+                warnings = union([self._warning(song) for song in self._data.songs])
+                warning = " ".join(warnings) or None
                 results.write_run(self._run, {**origin, "warning": warning})
                 self._is_described = True
+
+    def _warning(self, song: DataSong) -> str | None:
+        return contamination(self._system, song.name, self._data.subset, self._data.split)
 
     def _score(
         self,
@@ -267,12 +278,14 @@ class Evaluation:
     def _is_scored(self, song: DataSong, scores: Scores, stems: dict[str, Path]) -> bool:
         """Tell whether an earlier run's scores are those of the stems that are there."""
         path = self._run / song.name / results.SCORES_FILE
-        if not is_separated(stems.values()) or results.is_newer(stems.values(), path):
+        if not is_separated(stems.values()) or not is_about(scores, path, stems):
             return False
         with SoundReader(stems[STEMS[0]]) as reader:
             same_length = reader.num_frames == round(scores["seconds"] * scores["sample_rate"])
             same_rate = reader.sample_rate == scores["sample_rate"]
-        is_complete = scores["metrics"] in ("all", self._metrics)
+        is_complete = scores["metrics"] in ("all", self._metrics) and (
+            self._metrics == "global" or results.has_museval(self._run, scores)
+        )
         same_data = (scores["reference"], scores["subset"]) == (
             str(song.location),
             self._data.subset,

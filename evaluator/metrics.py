@@ -31,8 +31,11 @@ Silence:
 Length: files of a song must be equally long (museval would pad or cut the estimates). Only the
 stereo estimate of a mono reference is compared, with the reference in both channels.
 
-In BSSEval v4 the filters cancel out of the SDR: its error is all of ``e - r``. So the SDR of the
-floor and the ceiling, which need no SIR, ISR or SAR, is computed here frame by frame, as a stream.
+Floor and ceiling (a quarter of the mixture, the ideal ratio mask) have the two SDRs and SI-SDR. In
+BSSEval v4 the filters cancel out of the SDR: its error is all of ``e - r``, so that it is computed
+here frame by frame, as a stream. SIR, ISR and SAR need the filters, for which museval would run
+twice more and take three times as long. Null depth would tell nothing: the quarters add up to the
+mixture, and so do the masks' estimates.
 """
 
 from dataclasses import dataclass
@@ -134,7 +137,7 @@ def median_of_frames(values: npt.ArrayLike) -> float | None:
 
 
 class BaselineSums:
-    """The global SDR, and the frames' SDR, of estimates that tell what a song allows.
+    """Global SDR, SI-SDR, and the frames' SDR, of estimates that tell what a song allows.
 
     Args:
         num_samples: length of the song.
@@ -143,20 +146,20 @@ class BaselineSums:
     """
 
     def __init__(self, num_samples: int, sample_rate: int, *, with_frames: bool) -> None:
-        self._sdr = [SdrSums() for _ in STEMS]
+        self._sums = [SeparationSums() for _ in STEMS]
         self._frames = FrameSdr(len(STEMS), num_samples, sample_rate) if with_frames else None
 
     def add(self, references: Sounds, estimates: Sounds) -> None:
         """Add the next block of all stems."""
-        for sums, reference, estimate in zip(self._sdr, references, estimates, strict=True):
+        for sums, reference, estimate in zip(self._sums, references, estimates, strict=True):
             sums.add(reference, estimate)
         if self._frames is not None:
             self._frames.add(references, estimates)
 
     def scores(self) -> dict[str, dict[str, float | None]]:
-        """Give both in dB, by stem; ``SDR`` is BSSEval v4's."""
+        """Give all three in dB, by stem; ``SDR`` is BSSEval v4's."""
         medians = [None] * len(STEMS) if self._frames is None else self._frames.medians()
         return {
-            stem: {"global_sdr": sums.sdr(), "SDR": median}
-            for stem, sums, median in zip(STEMS, self._sdr, medians, strict=True)
+            stem: {"global_sdr": sums.sdr(), "si_sdr": sums.si_sdr(), "SDR": median}
+            for stem, sums, median in zip(STEMS, self._sums, medians, strict=True)
         }

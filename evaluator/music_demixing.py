@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from evaluator import aicrowd_helpers
 from evaluator.errors import EvaluatorError, one_line
-from evaluator.report import print_scores, quarter_of_mixture, write_scores
+from evaluator.report import baselines_of, print_scores, write_scores
 from evaluator.scoring import has_references, score_folder
 from evaluator.sound import (
     STEMS,
@@ -219,9 +219,9 @@ class MusicDemixingPredictor:
             print(f"not scored, for want of references: {name_some(unscored)}")
         references, results = Path(self.test_data_path), Path(self.results_data_path)
         scores = score_folder(references, results, names=names)
-        quarter = quarter_of_mixture(references, names)
-        print_scores(scores, quarter)
-        write_scores(results / "scores.json", scores, quarter)
+        baselines = baselines_of(references, names)
+        print_scores(scores, baselines)
+        write_scores(results / "scores.json", scores, baselines)
         return {score.name: score.as_dict() for score in scores}
 
     def _predict(self, name: str) -> float:

@@ -22,10 +22,9 @@ def facts(origin: Origin) -> dict[str, str]:
     """Give what is known of an origin, by labels for people; the date is left out."""
     sections = (_section(origin, key) for key in ("machine", "packages", "weights"))
     machine, packages, weights = sections
-    memory = machine.get("memory_gb")
+    memory, limit = machine.get("memory_gb"), origin.get("deadline_seconds")
     found = {
         "System": origin.get("system"),
-        "Songs from": origin.get("data"),
         "demix": origin.get("demix"),
         "Processor": machine.get("processor"),
         "Cores": machine.get("cores"),
@@ -34,6 +33,7 @@ def facts(origin: Origin) -> dict[str, str]:
         "Device": origin.get("device"),
         "Precision": origin.get("precision"),
         "Networks run by": origin.get("compute"),
+        "Time limit": None if limit is None else f"{limit} s per song",
         "Packages": ", ".join(f"{name} {version}" for name, version in packages.items()),
         **{f"{HASH}{file}": digest for file, digest in weights.items()},
     }
@@ -64,7 +64,7 @@ def remarks(origins: Sequence[Origin | None]) -> list[str]:
     lines = []
     if unknown:
         songs = counted(unknown, len(origins))
-        lines.append(f"How the stems of {songs} were made is not known: demix evaluate found them.")
+        lines.append(f"How the stems of {songs} were made is not known: no file tells.")
     lines += [
         f"Not the same for all songs: {label}: {told(values)}."
         for label, values in union(origins).items()

@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluator.atomic import replacing
+from evaluator.baselines import Baselines, score_baselines
 from evaluator.errors import EvaluatorError, one_line
-from evaluator.scoring import SongScore, mean_score, score_quarter_mixture
+from evaluator.scoring import SongScore, mean_score
 from evaluator.sound import STEMS
 
 METRIC = "SDR of the Music Demixing Challenge in dB, over whole songs (not museval's)"
@@ -18,36 +19,45 @@ SEEN_IN_TRAINING = (
     "leaderboard_b and a part of leaderboard_c were trained on MUSDB18's test songs:"
     " on those, only leaderboard_a's scores mean anything"
 )
-QUARTER_NAME = "a quarter of the mixture"
+FLOOR_NAME = "a quarter of the mixture"
+CEILING_NAME = "the ideal ratio mask"
 
 
-def quarter_of_mixture(references: Path, names: Sequence[str]) -> SongScore | None:
-    """Mean score of a quarter of the mixture over songs: what no separation at all gives.
+def baselines_of(references: Path, names: Sequence[str]) -> Baselines | None:
+    """Mean scores of floor and ceiling over songs: what they allow.
 
     Args:
         references: folder with ``SONG/STEM.wav`` and ``SONG/mixture.wav``.
         names: the songs.
 
     Returns:
-        The mean, or None where a song has no mixture that fits its stems (said on standard
+        The means, or None where a song has no mixture that fits its stems (said on standard
         output), because a mean over fewer songs could not be compared with the others in the
         table.
     """
     try:
-        found = [score_quarter_mixture(references / name) for name in names]
+        found = [score_baselines(references / name) for name in names]
     except EvaluatorError as error:
-        print(f"without the row of {QUARTER_NAME}: {error}")
+        print(f"without the rows of {FLOOR_NAME} and {CEILING_NAME}: {error}")
         return None
     songs = [score for score in found if score is not None]
-    return mean_score(songs, name=QUARTER_NAME) if songs and len(songs) == len(names) else None
+    return mean_baselines(songs) if songs and len(songs) == len(names) else None
 
 
-def score_table(scores: Sequence[SongScore], quarter: SongScore | None = None) -> Table:
-    """Lay out scores, one row per song, then their mean and what no separation would give.
+def mean_baselines(songs: Sequence[Baselines]) -> Baselines:
+    """Mean scores of floor and ceiling over at least one song, named for a table."""
+    return Baselines(
+        mean_score([song.floor for song in songs], name=FLOOR_NAME),
+        mean_score([song.ceiling for song in songs], name=CEILING_NAME),
+    )
+
+
+def score_table(scores: Sequence[SongScore], baselines: Baselines | None = None) -> Table:
+    """Lay out scores, one row per song, then their mean, and floor and ceiling.
 
     Args:
         scores: at least one song.
-        quarter: the row of ``quarter_of_mixture``.
+        baselines: the means of the same songs.
     """
     table = Table()
     table.add_column("song", overflow="fold")
@@ -57,29 +67,32 @@ def score_table(scores: Sequence[SongScore], quarter: SongScore | None = None) -
         table.add_row(*_cells(score))
     table.add_section()
     table.add_row(*_cells(_mean(scores)), style="bold")
-    if quarter is not None:
-        table.add_row(*_cells(quarter), style="dim")
+    for baseline in baselines or ():
+        table.add_row(*_cells(baseline), style="dim")
     return table
 
 
 def print_scores(
     scores: Sequence[SongScore],
-    quarter: SongScore | None = None,
+    baselines: Baselines | None = None,
     *,
     console: Console | None = None,
 ) -> None:
     """Print the table and what it shows, on standard output where no console is given."""
     console = console or Console()
-    console.print(METRIC, score_table(scores, quarter), SEEN_IN_TRAINING, sep="\n", soft_wrap=True)
+    table = score_table(scores, baselines)
+    console.print(METRIC, table, SEEN_IN_TRAINING, sep="\n", soft_wrap=True)
 
 
-def write_scores(path: Path, scores: Sequence[SongScore], quarter: SongScore | None = None) -> None:
+def write_scores(
+    path: Path, scores: Sequence[SongScore], baselines: Baselines | None = None
+) -> None:
     """Write scores as JSON, whole or not at all.
 
     Args:
         path: the file; its folder is made.
         scores: at least one song.
-        quarter: the row of ``quarter_of_mixture``.
+        baselines: the means of the same songs.
 
     Raises:
         EvaluatorError: the file cannot be written.
@@ -89,7 +102,8 @@ def write_scores(path: Path, scores: Sequence[SongScore], quarter: SongScore | N
         "note": SEEN_IN_TRAINING,
         "songs": {score.name: score.as_dict() for score in scores},
         "mean": _mean(scores).as_dict(),
-        "quarter_of_mixture": None if quarter is None else quarter.as_dict(),
+        "quarter_of_mixture": None if baselines is None else baselines.floor.as_dict(),
+        "ideal_ratio_mask": None if baselines is None else baselines.ceiling.as_dict(),
     }
     text = json.dumps(document, indent=2) + "\n"
     try:

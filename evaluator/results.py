@@ -4,8 +4,8 @@ Below the run's folder, ``OUT/SYSTEM``:
 
 - ``SONG/scores.json``: where the song's stems come from (``origin``: the system, the machine,
   weights and all else that they depend on, as ``run.json`` had it when they were separated; null
-  where they were there already), and, once it is scored, its scores by stem, in dB, with floor and
-  ceiling.
+  where they were there already), which files they are (``stems``, see `stem_files`), and, once it
+  is scored, its scores by stem, in dB, with floor and ceiling.
 - ``museval/SONG.json``: museval's own file, frame by frame.
 - ``run.json``: the origin of the last call's stems. Songs of earlier calls may have another one.
 - ``scores.csv``: a row per song and stem of the last call. ``scores.md``: their averages, see
@@ -15,15 +15,17 @@ Below the run's folder, ``OUT/SYSTEM``:
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from evaluator.atomic import replacing
 from evaluator.bss_eval import METRICS
 from evaluator.errors import EvaluatorError
 from evaluator.sound import STEMS
+from evaluator.stem_files import DESCRIBED, is_about
 
 Metrics = Literal["all", "global"]
 """``global`` is without museval: what can be computed as a stream."""
@@ -47,15 +49,17 @@ COLUMNS = {
     "si_sdr_db": ("scores", "si_sdr"),
     **{f"museval_{metric.lower()}_db": ("scores", metric) for metric in METRICS},
     f"{FLOOR}_global_sdr_db": ("floor", FLOOR, "global_sdr"),
+    f"{FLOOR}_si_sdr_db": ("floor", FLOOR, "si_sdr"),
     f"{FLOOR}_museval_sdr_db": ("floor", FLOOR, "SDR"),
     f"{CEILING}_global_sdr_db": ("ceiling", CEILING, "global_sdr"),
+    f"{CEILING}_si_sdr_db": ("ceiling", CEILING, "si_sdr"),
     f"{CEILING}_museval_sdr_db": ("ceiling", CEILING, "SDR"),
 }
 """Columns of ``scores.csv`` and where in a song's scores they lie; the stem is the last but one."""
 
 SONG_KEYS = tuple(
     "song seconds sample_rate separation_seconds subset warning origin reference metrics scores"
-    " null_depth_db floor ceiling".split()
+    f" null_depth_db floor ceiling {DESCRIBED}".split()
 )
 
 
@@ -78,11 +82,16 @@ def write_song(run: Path, song: str, scores: Scores) -> None:
 
 
 def read_song(run: Path, song: str) -> dict[str, Any] | None:
-    """Read a song's ``scores.json``; None where there is none that is whole."""
+    """Read a song's ``scores.json``; None where there is none, or none that is whole and of it."""
     scores = _read_json(run / song / SCORES_FILE)
-    if scores is None or any(key not in scores for key in SONG_KEYS):
-        return None
-    return scores
+    return scores if scores is not None and _is_whole(scores, song) else None
+
+
+def has_museval(run: Path, scores: Scores) -> bool:
+    """Tell whether museval's file of a song is there, if there is anything to be in it."""
+    values = (scores["scores"][stem][metric] for stem in STEMS for metric in METRICS)
+    path = run / MUSEVAL_FOLDER / f"{scores['song']}.json"
+    return path.is_file() or all(value is None for value in values)
 
 
 def write_museval(run: Path, song: str, document: str) -> None:
@@ -121,25 +130,25 @@ def begin_song(run: Path, song: str, provenance: Mapping[str, Any]) -> None:
     _write(run / song / SCORES_FILE, _json({"song": song, **provenance}))
 
 
-def read_provenance(run: Path, song: str, stems: Iterable[Path]) -> dict[str, Any]:
+def read_provenance(run: Path, song: str, stems: Mapping[str, Path]) -> dict[str, Any]:
     """Read where a song's stems come from and what they took; empty where that is not known.
 
     Args:
         run: the run's folder.
         song: its name.
-        stems: its files: what was written before them is about others.
+        stems: its files; what is known may be about others.
     """
     path = run / song / SCORES_FILE
     found = _read_json(path) or {}
-    if not found or not all(stem.is_file() for stem in stems) or is_newer(stems, path):
+    if not found or not all(file.is_file() for file in stems.values()):
         return {}
-    return {key: found.get(key) for key in ("origin", "separation_seconds")}
-
-
-def is_newer(stems: Iterable[Path], path: Path) -> bool:
-    """Tell whether one of a song's stems was written after a file about them; all are there."""
-    written = path.stat().st_mtime_ns
-    return any(stem.stat().st_mtime_ns > written for stem in stems)
+    if not is_about(found, path, stems):
+        return {}
+    origin, seconds = found.get("origin"), found.get("separation_seconds")
+    return {
+        "origin": origin if isinstance(origin, dict) else None,
+        "separation_seconds": seconds if _is_number(seconds) else None,
+    }
 
 
 def remove_tables(run: Path) -> None:
@@ -182,6 +191,36 @@ def write_text(path: Path, text: str) -> None:
         EvaluatorError: it cannot be written.
     """
     _write(path, text)
+
+
+def _is_whole(scores: Scores, song: str) -> bool:
+    """Tell whether a song's scores are as they are written here; disks and people change them."""
+    if any(key not in scores for key in SONG_KEYS):
+        return False
+    known = (scores["subset"], scores["warning"], scores["origin"], scores["separation_seconds"])
+    subset, warning, origin, seconds = known
+    try:
+        in_db = [
+            (name, _at(scores, *at, stem, name)) for *at, name in COLUMNS.values() for stem in STEMS
+        ]
+    except (KeyError, TypeError):
+        return False
+    return (
+        scores["song"] == song
+        and isinstance(scores["reference"], str)
+        and scores["metrics"] in get_args(Metrics)
+        and all(text is None or isinstance(text, str) for text in (subset, warning))
+        and (origin is None or isinstance(origin, dict))
+        and (seconds is None or _is_number(seconds))
+        and all(_is_number(scores[key]) for key in ("seconds", "sample_rate", "null_depth_db"))
+        and isinstance(scores[DESCRIBED], dict)
+        # museval does not score every song.
+        and all(_is_number(value) or (value is None and name in METRICS) for name, value in in_db)
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and isfinite(value)
 
 
 def _at(scores: Scores, *path: str) -> Any:

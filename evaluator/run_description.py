@@ -22,7 +22,11 @@ PACKAGES = (
 
 
 def describe_run(
-    system: str, data: DataSet, compute: Compute, models: Path | None
+    system: str,
+    data: DataSet,
+    compute: Compute,
+    models: Path | None,
+    deadline_seconds: float | None = None,
 ) -> dict[str, Any]:
     """Give the contents of ``run.json``, but for the warning: the origin of the call's stems.
 
@@ -31,6 +35,7 @@ def describe_run(
         data: the songs.
         compute: how the system's networks are run.
         models: folder with one folder of weights per system, where the user named one.
+        deadline_seconds: that each song may take, where there is a limit.
 
     Raises:
         DemixError: weights cannot be read.
@@ -56,6 +61,7 @@ def describe_run(
         "compute": compute.summary(),
         "device": compute.device,
         "precision": compute.precision,
+        "deadline_seconds": deadline_seconds,
         "weights": weight_hashes(system, models),
     }
 

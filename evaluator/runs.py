@@ -1,10 +1,11 @@
 """A run of `demix evaluate` and its songs, as comparisons and reports take them."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluator.aggregation import SongValues, Values
+from evaluator.aggregation import SongValues, Values, counted
 from evaluator.contamination import union
 from evaluator.errors import one_line
 from evaluator.origins import Origin
@@ -18,6 +19,9 @@ METRICS = {
     "SAR": "SAR (museval)",
 }
 """The metrics of a song's stem, in dB, and how they are called."""
+
+
+STALE = "newer than their scores: run demix evaluate --skip-existing"
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ class Song:
         subset: of MUSDB18, which the song is from; None where that is not known.
         warning: why the scores mean little; None where they mean something.
         frames: SDR over time by museval; empty where it was not computed.
+        is_stale: whether its stems were written after its scores, which are left out then, and so
+            is all else that was known of the stems before.
     """
 
     name: str
@@ -89,6 +95,7 @@ class Song:
     subset: str | None
     warning: str | None
     frames: Mapping[str, tuple[Frame, ...]]
+    is_stale: bool
 
     @property
     def title(self) -> str:
@@ -99,6 +106,11 @@ class Song:
     def values(self) -> SongValues:
         """What an average over songs takes."""
         return SongValues(self.scores, self.floor, self.ceiling)
+
+
+def places(songs: Iterable[Song]) -> Counter[str]:
+    """Give the folders of what songs were scored on, with how many are of each."""
+    return Counter(str(song.reference.parent) for song in songs if song.reference is not None)
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,13 @@ class Run:
     def warnings(self) -> list[str]:
         """Why scores mean little, with how many songs' they are."""
         return union([song.warning for song in self.songs])
+
+    @property
+    def stale(self) -> list[str]:
+        """Say, in a line, whose scores are left out because the stems came later."""
+        count = sum(song.is_stale for song in self.songs)
+        songs = counted(count, len(self.songs))
+        return [f"The stems of {songs} are {STALE}"] if count else []
 
     @property
     def scores(self) -> dict[str, Values]:

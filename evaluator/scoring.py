@@ -84,13 +84,12 @@ def sdr(reference: npt.ArrayLike, estimate: npt.ArrayLike) -> float:
     return sums.sdr()
 
 
-def sdr_of_files(reference: Path, estimate: Path, *, gain: float = 1.0) -> float:
+def sdr_of_files(reference: Path, estimate: Path) -> float:
     """SDR of one source of one song, read in blocks.
 
     Args:
         reference: the true source.
         estimate: the estimated source.
-        gain: factor on the estimate.
 
     Returns:
         dB.
@@ -107,7 +106,7 @@ def sdr_of_files(reference: Path, estimate: Path, *, gain: float = 1.0) -> float
         if not true.num_frames:
             raise EvaluatorError(f"{reference} holds no samples")
         for true_block, estimated_block in read_together(true, estimated):
-            sums.add(np.broadcast_to(true_block, estimated_block.shape), gain * estimated_block)
+            sums.add(np.broadcast_to(true_block, estimated_block.shape), estimated_block)
     return sums.sdr()
 
 
@@ -145,27 +144,6 @@ def score_song(references: Path, estimates: Path, *, name: str | None = None) ->
             stem: sdr_of_files(
                 require_sound(references, stem, LOSSLESS), require_sound(estimates, stem, READABLE)
             )
-            for stem in STEMS
-        },
-    )
-
-
-def score_quarter_mixture(references: Path) -> SongScore | None:
-    """Score what needs no separation: a quarter of the mixture as the estimate of every stem.
-
-    Args:
-        references: folder with the four stems and ``mixture.wav`` or ``mixture.flac``.
-
-    Returns:
-        The scores, or None where the folder has no mixture.
-    """
-    mixture = find_sound(references, "mixture", LOSSLESS)
-    if mixture is None:
-        return None
-    return SongScore(
-        references.name,
-        {
-            stem: sdr_of_files(require_sound(references, stem, LOSSLESS), mixture, gain=0.25)
             for stem in STEMS
         },
     )

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluator.baselines import SongBaselines
 from evaluator.bss_eval import METRICS, BssEval, bss_eval
-from evaluator.ideal_masks import IdealRatioMask
-from evaluator.metrics import BaselineSums, SeparationSums
-from evaluator.results import Metrics, write_museval, write_song
+from evaluator.metrics import SeparationSums
+from evaluator.results import CEILING, FLOOR, Metrics, write_museval, write_song
 from evaluator.scoring import SdrSums
 from evaluator.song_sounds import SongSounds, open_song_sounds
 from evaluator.sound import STEMS
@@ -25,7 +25,7 @@ class ScoringJob:
         references: file of each stem.
         estimates: likewise.
         provenance: what is known of it before it is scored, for its ``scores.json``: its
-            ``origin``, ``separation_seconds``, ``subset`` and ``warning``.
+            ``origin``, ``separation_seconds``, ``subset``, ``warning`` and ``stems``.
         metrics: which are wanted.
         run: the folder of the run, which the scores are written into; None writes nothing.
     """
@@ -95,18 +95,15 @@ def _streamed_scores(song: SongSounds, *, with_frames: bool) -> dict[str, Any]:
     """Compute all that takes no more than a block in memory."""
     sums = [SeparationSums() for _ in STEMS]
     null = SdrSums()
-    floor, ceiling = (
-        BaselineSums(song.num_samples, song.sample_rate, with_frames=with_frames) for _ in range(2)
+    baselines = SongBaselines(
+        song.num_samples, song.sample_rate, song.num_channels, with_frames=with_frames
     )
-    mask = IdealRatioMask(len(STEMS), song.num_channels)
     for mixture, references, estimates in song.blocks():
         for stem_sums, reference, estimate in zip(sums, references, estimates, strict=True):
             stem_sums.add(reference, estimate)
         null.add(mixture, estimates.sum(axis=0))
-        quarter = 0.25 * mixture
-        floor.add(references, quarter[None].repeat(len(STEMS), axis=0))
-        ceiling.add(*mask.push(references, mixture))
-    ceiling.add(*mask.finish())
+        baselines.add(mixture, references)
+    floor, ceiling = baselines.finish()
     return {
         "scores": {
             stem: {
@@ -117,6 +114,6 @@ def _streamed_scores(song: SongSounds, *, with_frames: bool) -> dict[str, Any]:
             for stem, stem_sums in zip(STEMS, sums, strict=True)
         },
         "null_depth_db": null.sdr(),
-        "floor": {"quarter_mixture": floor.scores()},
-        "ceiling": {"ideal_ratio_mask": ceiling.scores()},
+        "floor": {FLOOR: floor},
+        "ceiling": {CEILING: ceiling},
     }

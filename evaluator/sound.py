@@ -91,6 +91,26 @@ def name_some(names: Sequence[str], most: int = 10) -> str:
     return f"{some} and {len(names) - most} more" if len(names) > most else some
 
 
+def split_names(text: str | None) -> list[str] | None:
+    """Split names that a user has given with commas between; None stays None."""
+    if text is None:
+        return None
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def require_names(names: Sequence[str], known: Sequence[str], folder: Path) -> None:
+    """Refuse names of songs that are not there.
+
+    Raises:
+        EvaluatorError: one is not known, or none is given.
+    """
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise EvaluatorError(
+            f"{folder} has no song {name_some(unknown) or repr('')}; there are: {name_some(known)}"
+        )
+
+
 class SoundReader:
     """A sound file, read from its beginning in blocks; a context manager.
 

@@ -82,7 +82,7 @@ def _score_rows(songs: Sequence[Scores]) -> tuple[Row, list[Row]]:
         found = average(metric, values)
         if found is None:
             continue
-        count = "" if found.num_songs == found.out_of else f" of {found.count}"
+        count = "" if found.is_of_all else f" of {found.count}"
         columns[name + count] = found.scores
         for kind, limit in (("floor", found.floor), ("ceiling", found.ceiling)):
             if limit:
@@ -90,7 +90,10 @@ def _score_rows(songs: Sequence[Scores]) -> tuple[Row, list[Row]]:
     rows: list[Row] = [
         [stem, *(_number(scores.get(stem)) for scores in columns.values())] for stem in STEMS
     ]
-    means = [fmean(scores.values()) if scores else None for scores in columns.values()]
+    # Of fewer stems it could not be compared.
+    means = [
+        fmean(scores.values()) if len(scores) == len(STEMS) else None for scores in columns.values()
+    ]
     rows.append(["**mean of stems**", *map(_number, means)])
     return ["stem", *columns], rows
 

@@ -67,10 +67,15 @@ def song_document(
             for stem, score in scores.items()
         },
         "null_depth_db": 30.0,
-        "floor": {"quarter_mixture": {s: {"global_sdr": 0.5, "SDR": None} for s in STEMS}},
-        "ceiling": {"ideal_ratio_mask": {s: {"global_sdr": 9.5, "SDR": None} for s in STEMS}},
+        "floor": {"quarter_mixture": baseline(0.5)},
+        "ceiling": {"ideal_ratio_mask": baseline(9.5)},
     }
     return {**document, **more}
+
+
+def baseline(sdr: float) -> dict[str, dict[str, float | None]]:
+    """Give the scores of a floor or ceiling without museval: SI-SDR 1 dB below."""
+    return {stem: {"global_sdr": sdr, "si_sdr": sdr - 1, "SDR": None} for stem in STEMS}
 
 
 def write_json(path: Path, document: Any) -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from evaluator.commands_of_runs import register
 from my_submission.errors import DemixError
 from tests.run_folders import RUN, noise, write_json, write_scores, write_sounds
+from tests.song_folders import write_song
 
 
 def invoke(*arguments: str | Path) -> Result:
@@ -58,20 +59,23 @@ def test_compare_counts_the_songs_that_museval_has_scored(runs: list[Path]) -> N
     for run, gain in zip(runs, (0, 1), strict=True):
         for name, museval in (("a", 1.0), ("b", 3.0 + gain), ("c", None)):
             write_scores(run, name, 3.0, museval=museval)
-    output = invoke("compare", *runs, "--metric", "SDR").stdout
+    output = invoke("compare", *runs, "--metric", "museval_sdr").stdout
     assert "SDR (museval) in dB, median of songs" in output
     assert "2 of 3" in output
 
 
 def test_compare_tells_what_the_runs_differ_in(runs: list[Path]) -> None:
     write_json(runs[1] / "run.json", {**RUN, "system": "one"})
-    for name in "abc":
-        warning = "heard them" if name == "b" else None
-        write_scores(runs[1], name, 3.0, origin={**RUN, "data": "/b"}, warning=warning)
+    for run, folder in zip(runs, ("/data/songs", "/b"), strict=True):
+        for name in "abc":
+            warning = "heard them" if (name, folder) == ("b", "/b") else None
+            # Where they were separated from does not matter.
+            known = {"reference": f"{folder}/{name}", "origin": {**RUN, "data": f"/{name}"}}
+            write_scores(run, name, 3.0, **known, warning=warning)
     output = invoke("compare", *runs, "--json", runs[0] / "c.json").stdout
     (comparison,) = json.loads((runs[0] / "c.json").read_text())["comparisons"]
     assert comparison["warnings"] == {"first": [], "other": ["heard them (1 of 3 songs)"]}
-    assert "note: the runs differ in data: /data/songs and /b" in output
+    assert "note: the runs differ in data: /data/songs and /b\n" in output
     assert f"{runs[1]}: heard them (1 of 3 songs)\n" in output
     assert f"{runs[1]} against {runs[0]}" in output  # of one name
 
@@ -82,7 +86,8 @@ def test_compare_tells_what_the_runs_differ_in(runs: list[Path]) -> None:
         (["one"], "at least two runs"),
         (["one", "none"], "does not exist"),
         (["one", "two", "--metric", "loudness"], "--metric loudness: there are global_sdr"),
-        (["one", "two", "--metric", "SAR"], "no song has SAR"),
+        (["one", "two", "--metric", "SDR"], "--metric SDR: there are global_sdr, si_sdr, museval"),
+        (["one", "two", "--metric", "museval_sar"], "no song has SAR (museval) in both"),
         (["one", "two", "--json", "."], "cannot be written"),
     ],
 )
@@ -105,6 +110,29 @@ def test_report(tmp_path: Path, rng: np.random.Generator) -> None:
     # Once more: the report in the run's folder is no song of it.
     result = invoke("report", tmp_path / "run", "--references", tmp_path / "data")
     assert result.exit_code == 0, result.output
+
+
+def test_report_of_some_songs(tmp_path: Path, rng: np.random.Generator) -> None:
+    for name in ("a song", "b song", "c song"):
+        write_sounds(tmp_path / "run", tmp_path / "data", name, noise(rng, 500), 8000)
+    result = invoke("report", tmp_path / "run", "--songs", "c song, a song")
+    assert result.exit_code == 0, result.output
+    report = tmp_path / "run" / "report"
+    assert len(list((report / "songs").glob("*.html"))) == 2
+    page = (report / "index.html").read_text()
+    assert ["a song" in page, "b song" in page, "c song" in page] == [True, False, True]
+    result = invoke("report", tmp_path / "run", "--songs", "d")
+    assert "run has no song d; there are: a song, b song, c song" in str(result.exception)
+
+
+@pytest.mark.parametrize("subset", ["", "test"])
+def test_report_refuses_a_data_set(tmp_path: Path, rng: np.random.Generator, subset: str) -> None:
+    for name in "ab":
+        write_song(tmp_path / "data" / subset / name, rng)
+    result = invoke("report", tmp_path / "data")
+    assert isinstance(result.exception, DemixError)
+    assert "as a data set does: give OUT/SYSTEM" in str(result.exception)
+    assert not (tmp_path / "data" / "report").exists()
 
 
 def test_report_refuses(tmp_path: Path) -> None:

@@ -35,12 +35,15 @@ def test_songs_are_ranked_by_the_mean_of_their_stems() -> None:
     assert result.ranking == (("a", -1.0), ("c", 0.0), ("b", 2.0))
 
 
-def test_songs_without_a_score_are_left_out_of_that_metric() -> None:
+def test_songs_without_a_stems_score_are_left_out_for_it() -> None:
     first, other = scores(a=1, b=2), scores(a=2, b=4)
     first["b"] = {**first["b"], "bass": {}}
     result = compare(first, other, metrics=["global_sdr"])
     assert result.paired == ("a", "b")
-    assert {difference.songs for difference in result.differences} == {1}
+    counts = {difference.stem: difference.songs for difference in result.differences}
+    assert counts == {"bass": 1, "drums": 2, "other": 2, "vocals": 2, MEAN: 1}
+    assert row(result.differences, "drums").difference_db == 1.5
+    assert row(result.differences, MEAN).difference_db == 1
     assert result.ranking == (("a", 1.0),)
 
 

@@ -69,10 +69,7 @@ def test_stems_that_were_there_are_of_nobody_knows_whom(
     run = data.parent / "out" / "mine"
     (run / "a" / "scores.json").unlink()
     result, _ = evaluate(data, "--skip-existing")
-    assert (
-        "How the stems of 1 of 2 songs were made is not known: demix evaluate found them."
-        in result.stdout
-    )
+    assert "How the stems of 1 of 2 songs were made is not known: no file tells." in result.stdout
     assert [song.origin is None for song in read_run(run).songs] == [True, False]
     assert separator.separated == ["a", "b"]
 
@@ -85,6 +82,27 @@ def test_a_song_that_was_not_scored_keeps_what_made_it(data: Path) -> None:
     scores = read(run / "a" / "scores.json")
     assert scores["origin"]["system"] == "mine"
     assert scores["separation_seconds"] >= 0
+
+
+def test_damaged_scores_are_made_again(data: Path, separator: type[FakeSeparator]) -> None:
+    _, run = evaluate(data)
+    whole = {song: read(run / song / "scores.json") for song in ("a", "b")}
+    write_json(run / "a" / "scores.json", {**whole["a"], "scores": None})
+    write_json(run / "b" / "scores.json", {**whole["b"], "seconds": "x"})
+    result, _ = evaluate(data, "--skip-existing")
+    assert result.exit_code == 0, result.output
+    assert {song: read(run / song / "scores.json") for song in ("a", "b")} == whole
+    assert separator.separated == ["a", "b"]
+
+
+def test_a_damaged_origin_is_none(data: Path) -> None:
+    _, run = evaluate(data, "--songs", "a")
+    whole = read(run / "a" / "scores.json")
+    damaged = {**whole, "origin": "mine", "separation_seconds": "long"}
+    write_json(run / "a" / "scores.json", damaged)
+    assert evaluate(data, "--songs", "a", "--skip-existing")[0].exit_code == 0
+    found = read(run / "a" / "scores.json")
+    assert (found["origin"], found["separation_seconds"]) == (None, None)
 
 
 def test_a_warning_is_not_lost_by_another_call(data: Path, rng: np.random.Generator) -> None:

@@ -191,9 +191,15 @@ def test_score(tmp_path: Path, data: Path) -> None:
     quarter_as_estimates(data, tmp_path / "estimates")
     result = invoke("score", data, tmp_path / "estimates", "--json", tmp_path / "s.json")
     assert result.exit_code == 0, result.output
-    assert "mean of 2 songs" in result.stdout
+    for row in ("mean of 2 songs", "a quarter of the mixture", "the ideal ratio mask"):
+        assert row in result.stdout
     scores = json.loads((tmp_path / "s.json").read_text())
     assert scores["mean"] == pytest.approx(scores["quarter_of_mixture"])
+    # The same as beside the songs' own scores.
+    assert evaluate(data, "-o", tmp_path / "out").exit_code == 0
+    of_run = json.loads((tmp_path / "out" / "starter" / "scores.json").read_text())
+    assert scores["ideal_ratio_mask"] == pytest.approx(of_run["ideal_ratio_mask"], abs=1e-9)
+    assert scores["ideal_ratio_mask"]["sdr"] > scores["mean"]["sdr"]
 
 
 def test_score_keeps_no_file_unless_told(tmp_path: Path, data: Path) -> None:

@@ -79,6 +79,7 @@ def test_songs_are_separated_and_scored(
     assert all((out / name / f"{stem}.wav").is_file() for name in ("a", "b song") for stem in STEMS)
     expected = score_song(songs / "a", out / "a").as_dict()
     assert json.loads((out / "scores.json").read_text())["songs"] == {"a": expected}
+    assert "the ideal ratio mask" in printed
     row = next(line for line in printed.splitlines() if "mean of 1 song" in line)
     assert re.findall(r"-?\d+\.\d+", row) == [f"{expected[key]:.3f}" for key in expected]
 

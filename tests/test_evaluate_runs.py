@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from typer.testing import Result
 
+from evaluator.contamination import contamination
 from evaluator.results import COLUMNS
 from evaluator.sound import STEMS
 from tests.fake_separator import FakeSeparator, fake_separator, invoke
@@ -119,7 +120,7 @@ def check_files(run: Path, data: Path, songs: list[str]) -> None:
     description = read(run / "run.json")
     assert list(description) == (
         "system data data_kind subset split date demix machine packages compute device precision"
-        " weights warning".split()
+        " deadline_seconds weights warning".split()
     )
     assert description["system"] == "mine"
     assert (description["data"], description["data_kind"]) == (str(data), "musdb18-hq")
@@ -201,6 +202,9 @@ def test_scores_of_museval_are_added_to_others(
         # The last run finds more than it needs, and leaves it there.
         assert has_museval == (run / "museval" / "a.json").is_file() == (call > 0)
         assert ("museval SDR" in result.stdout) == has_museval
+    (run / "museval" / "a.json").unlink()
+    assert evaluate(tmp_path, tmp_path / "data", "--skip-existing")[0].exit_code == 0
+    assert (run / "museval" / "a.json").is_file()
     assert separator.separated == ["a"]
     assert evaluate(tmp_path, tmp_path / "data", "--metrics", "global")[0].exit_code == 0
     assert separator.separated == ["a", "a"]
@@ -249,6 +253,17 @@ def test_contamination_is_said_in_the_tables(
     assert sum(warning in line for line in lines) == 2  # of the data set, and of its songs
     assert f"note: {warning}" in result.stderr
     assert warning in result.stdout
+
+
+def test_of_validation_songs_the_tables_say_something_else() -> None:
+    of_train, of_valid = (
+        contamination("leaderboard_a", "a", "train", split) for split in (None, "valid")
+    )
+    assert of_train is not None
+    assert of_valid is not None
+    assert of_train.startswith("MUSDB18's train songs are what leaderboard_a's networks were")
+    assert of_valid.startswith("MUSDB18's validation songs are what networks are chosen by")
+    assert contamination("starter", "a", "train", "valid") is None
 
 
 def test_some_songs_several_at_a_time(

@@ -168,6 +168,10 @@ def test_the_floors_sdr_is_what_museval_gives() -> None:
     assert [found[stem]["global_sdr"] for stem in STEMS] == pytest.approx(
         [sdr(r, mixture / 4) for r in references], abs=1e-9
     )
+    for stem, reference in zip(STEMS, references, strict=True):
+        of_stem = SeparationSums()
+        of_stem.add(reference, mixture / 4)
+        assert found[stem]["si_sdr"] == pytest.approx(of_stem.si_sdr(), abs=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["data", "run"])

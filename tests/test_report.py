@@ -89,6 +89,20 @@ def test_what_is_known_of_the_run_is_told(run: Path, tmp_path: Path) -> None:
         assert known in Tags(song).text
 
 
+def test_what_songs_were_scored_on_is_told_not_what_they_were_separated_from(
+    run: Path, tmp_path: Path
+) -> None:
+    write_scores(run, "b", 6.0, reference="/elsewhere/b")
+    page = index_page(read_run(run), dict.fromkeys("ab", "song.html"))
+    assert f"{tmp_path / 'data'} (1 song); /elsewhere (1 song)" in page
+    assert "/data/songs" not in page  # the origin's
+
+
+def test_the_number_beside_a_stem_has_its_metrics_name(run: Path, tmp_path: Path) -> None:
+    page = write_report(run, tmp_path / "report").parent / "songs" / "001.html"
+    assert page.read_text().count('<span class="score">SDR (challenge) 6.00 dB</span>') == 3
+
+
 def test_songs_of_several_calls_are_told_apart(tmp_path: Path) -> None:
     calls: dict[str, dict[str, Any]] = {
         "a": {},
@@ -130,7 +144,7 @@ def test_musevals_scores_are_medians_of_the_songs_that_have_them(tmp_path: Path)
 def test_the_results_of_predict_py_are_enough(run: Path, tmp_path: Path) -> None:
     (run / "a" / "scores.json").unlink()
     page = write_report(run, tmp_path / "report", references=tmp_path / "data")
-    assert "How the stems of 1 song were made is not known" in Tags(page).text
+    assert "How the stems of 1 song were made is not known: no file tells." in Tags(page).text
     assert "Without scores: a" in Tags(page).text
     assert "SDR of each second" in Tags(page.parent / "songs" / "001.html").text
 

@@ -61,8 +61,8 @@ def test_another_metric(page: Page, report: Path) -> None:
     page.get_by_label("Metric").select_option("SI-SDR")
     assert vocals.all_text_contents() == ["20.00", "11.50", "2.50"]
     assert titles(page)[0] == NASTY
-    floor = page.locator("tr[data-row=floor] td[data-column=vocals]")
-    expect(floor).to_have_text("–")
+    for row, told in (("floor", "−0.50"), ("ceiling", "8.50")):
+        expect(page.locator(f"tr[data-row={row}] td[data-column=vocals]")).to_have_text(told)
 
 
 def test_plays_and_pauses(song: Page) -> None:

@@ -49,6 +49,30 @@ def test_keyboard(song: Page) -> None:
     expect(song.get_by_role("heading", level=1)).to_have_text("b" * 60)
 
 
+def test_keys_of_all_stems_of_the_mixture_and_of_other_songs(song: Page) -> None:
+    references = song.locator("button[data-source=reference][aria-pressed=true]")
+    estimates = song.locator("button[data-source=estimate][aria-pressed=true]")
+    for at_references, at_estimates in ((4, 0), (0, 4)):
+        song.keyboard.press("a")
+        expect(references).to_have_count(at_references)
+        expect(estimates).to_have_count(at_estimates)
+    for pressed in ("true", "false"):
+        song.keyboard.press("0")
+        expect(button(song, "Solo mixture")).to_have_attribute("aria-pressed", pressed)
+    heading = song.get_by_role("heading", level=1)
+    # The first and the last song lead nowhere else.
+    for key, name in (
+        ("n", LONG),
+        ("p", "b" * 60),
+        ("p", NASTY),
+        ("p", NASTY),
+        ("n", "b" * 60),
+        ("n", LONG),
+    ):
+        song.keyboard.press(key)
+        expect(heading).to_have_text(name)
+
+
 def test_keys_of_any_page_are_the_players_only_within_it(song: Page) -> None:
     player = song.locator("#player")
     at = song.evaluate("scrollY")
@@ -98,9 +122,15 @@ def test_a_key_that_is_held_down_switches_once(song: Page) -> None:
 def test_letters_can_be_switched_off_for_good(song: Page) -> None:
     song.get_by_text("Keys", exact=True).click()
     song.get_by_label("Letters and digits").uncheck()
-    for key in ("k", "1", "r", "n"):
+    for key in ("k", "1", "0", "Shift+1", "r", "a", "n", "p"):
         song.keyboard.press(key)
-    song.reload()
+    for _ in range(2):
+        expect(song.get_by_role("heading", level=1)).to_have_text(LONG)
+        expect(song.locator("#player")).to_have_attribute("data-state", "paused")
+        for pressed in ("Solo bass", "Solo mixture", "Mute bass"):
+            expect(button(song, pressed)).to_have_attribute("aria-pressed", "false")
+        expect(song.locator("button[data-source=reference][aria-pressed=true]")).to_have_count(0)
+        song.reload()
     song.keyboard.press("1")
     expect(button(song, "Solo bass")).to_have_attribute("aria-pressed", "false")
     expect(song.locator("#player")).to_have_attribute("data-state", "paused")

@@ -30,7 +30,8 @@ def test_a_whole_run(tmp_path: Path) -> None:
     assert song.scores["bass"] == {"global_sdr": 2.0, "si_sdr": 1.5}
     assert mean_over_stems(song.scores, "global_sdr") == 2.75
     assert mean_over_stems(song.scores, "SDR") is None
-    assert (song.floor["bass"], song.ceiling["bass"]) == ({"global_sdr": 0.5}, {"global_sdr": 9.5})
+    assert song.floor["bass"] == {"global_sdr": 0.5, "si_sdr": -0.5}
+    assert song.ceiling["bass"] == {"global_sdr": 9.5, "si_sdr": 8.5}
     assert song.reference == Path("/data/b")
     assert song.degradations == (Degradation(1.0, 5.0, ("bass",), "part", "less <Demucs>"),)
     assert song.incidents == ("the worker was killed & came back",)
@@ -54,7 +55,9 @@ def test_a_table_of_one_call_is_no_other_songs(tmp_path: Path, rng: np.random.Ge
     songs = {"a": {f"sdr_{stem}": 1.0 for stem in STEMS}}
     write_json(tmp_path / "run" / "scores.json", {"songs": songs})
     write_json(tmp_path / "run" / "run.json", RUN)
-    assert read_run(tmp_path / "run").scores == {}
+    found = read_run(tmp_path / "run")
+    assert found.scores == {}
+    assert found.origins == [None]  # run.json is of the stems of one call, too
 
 
 def test_what_has_heard_the_songs_is_known_without_any_file(
@@ -66,6 +69,24 @@ def test_what_has_heard_the_songs_is_known_without_any_file(
     (warning,) = run.warnings
     assert warning.startswith("leaderboard_b was trained on MUSDB18's test songs")
     assert warning.endswith("(1 of 2 songs)")
+
+
+def test_the_record_of_the_time_tells_the_system(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Of ``predict.py``, whatever the folder is called."""
+    for name in ("Mu - Too Bright", "mine"):
+        write_sounds(tmp_path / "results", tmp_path / "data", name, noise(rng, 10), 8000)
+        record = {**RECORD, "system": "leaderboard_b"}
+        write_json(tmp_path / "results" / name / "mixture.budget.json", record)
+    run = read_run(tmp_path / "results")
+    assert run.system == "leaderboard_b"
+    (warning,) = run.warnings
+    assert warning.startswith("leaderboard_b was trained on MUSDB18's test songs")
+    assert run.origins == [None, None]
+    # Of several systems each song has its own; the run has none of them.
+    write_json(tmp_path / "results" / "mine" / "mixture.budget.json", RECORD)
+    run = read_run(tmp_path / "results")
+    assert run.system == "results"
+    assert [song.warning is not None for song in run.songs] == [True, False]
 
 
 def test_names_with_slashes_and_reserved_ones(tmp_path: Path) -> None:

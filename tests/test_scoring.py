@@ -14,18 +14,18 @@ from hypothesis.extra.numpy import arrays
 from rich.console import Console
 
 from evaluator import scoring, sound
+from evaluator.baselines import Baselines
 from evaluator.errors import EvaluatorError
 from evaluator.report import (
-    QUARTER_NAME,
+    CEILING_NAME,
+    FLOOR_NAME,
     print_scores,
-    quarter_of_mixture,
     write_scores,
 )
 from evaluator.scoring import (
     SongScore,
     mean_score,
     score_folder,
-    score_quarter_mixture,
     score_song,
     sdr,
     sdr_of_files,
@@ -45,6 +45,10 @@ def naive_sdr(reference: Block, estimate: Block) -> float:
 
 def uniform_scores(name: str, value: float) -> SongScore:
     return SongScore(name, dict.fromkeys(STEMS, value))
+
+
+def baselines(floor: float, ceiling: float) -> Baselines:
+    return Baselines(uniform_scores(FLOOR_NAME, floor), uniform_scores(CEILING_NAME, ceiling))
 
 
 def test_sdr_is_the_published_formula(rng: np.random.Generator) -> None:
@@ -200,18 +204,6 @@ def test_a_song_without_a_stem_or_with_two_of_it(tmp_path: Path, rng: np.random.
         score_song(tmp_path / "song", tmp_path / "song")
 
 
-def test_a_quarter_of_the_mixture(tmp_path: Path, rng: np.random.Generator) -> None:
-    sounds = write_song(tmp_path / "song", rng)
-    quarter = score_quarter_mixture(tmp_path / "song")
-    assert quarter is not None
-    for stem in STEMS:
-        expected = sdr(sounds[stem], sounds["mixture"] / 4)
-        assert quarter.stems[stem] == pytest.approx(expected, rel=1e-12)
-    (tmp_path / "song" / "mixture.wav").unlink()
-    assert score_quarter_mixture(tmp_path / "song") is None
-    assert quarter_of_mixture(tmp_path, ["song"]) is None
-
-
 def test_score_folder_takes_all_songs_in_order(tmp_path: Path, rng: np.random.Generator) -> None:
     for name in ("b", "a"):
         write_song(tmp_path / "references" / name, rng)
@@ -253,30 +245,33 @@ def test_mean_score_is_the_mean_over_songs() -> None:
 def test_the_table_has_all_rows_and_says_what_it_shows() -> None:
     text = StringIO()
     scores = [uniform_scores("[live] a", 1.0), uniform_scores("b", 4.0)]
-    print_scores(scores, uniform_scores(QUARTER_NAME, -1.5), console=Console(file=text, width=120))
+    print_scores(scores, baselines(-1.5, 9.5), console=Console(file=text, width=120))
     table = text.getvalue()
     rows = {line.split("│")[1].strip(): line for line in table.splitlines() if "│" in line}
-    assert list(rows) == ["[live] a", "b", "mean of 2 songs", QUARTER_NAME]
+    assert list(rows) == ["[live] a", "b", "mean of 2 songs", FLOOR_NAME, CEILING_NAME]
     assert rows["mean of 2 songs"].count("2.500") == 5
-    assert rows[QUARTER_NAME].count("-1.500") == 5
+    assert rows[FLOOR_NAME].count("-1.500") == 5
+    assert rows[CEILING_NAME].count("9.500") == 5
     assert "not museval" in table
     assert "MUSDB18" in table
 
 
-def test_the_table_without_a_quarter_of_the_mixture(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_without_floor_and_ceiling(capsys: pytest.CaptureFixture[str]) -> None:
     print_scores([uniform_scores("a", 1.0)])
     table = capsys.readouterr().out
     assert "mean of 1 song " in table
-    assert QUARTER_NAME not in table
+    assert FLOOR_NAME not in table
+    assert CEILING_NAME not in table
 
 
 def test_scores_are_kept_as_json(tmp_path: Path) -> None:
     path = tmp_path / "new" / "scores.json"
-    write_scores(path, [uniform_scores("ü", 1.0)], uniform_scores(QUARTER_NAME, -1.5))
+    write_scores(path, [uniform_scores("ü", 1.0)], baselines(-1.5, 9.5))
     document = json.loads(path.read_text(encoding="utf-8"))
     assert document["songs"]["ü"] == {**{f"sdr_{stem}": 1.0 for stem in STEMS}, "sdr": 1.0}
     assert document["mean"]["sdr"] == 1.0
     assert document["quarter_of_mixture"]["sdr_bass"] == -1.5
+    assert document["ideal_ratio_mask"]["sdr"] == 9.5
     assert [entry.name for entry in path.parent.iterdir()] == ["scores.json"]
 
 

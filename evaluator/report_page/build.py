@@ -2,7 +2,8 @@
 
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ from evaluator.report_page.sounds import (
 from evaluator.run_reading import read_run
 from evaluator.runs import Frame, Run, Song
 from evaluator.scoring import SdrSums
-from evaluator.sound import STEMS
+from evaluator.sound import STEMS, require_names
 
 ASSETS = Path(__file__).with_name("assets")
 PAGE = "index.html"
@@ -52,6 +53,7 @@ def write_report(
     out: Path,
     *,
     references: Path | None = None,
+    names: Sequence[str] | None = None,
     scratch: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Path:
@@ -62,6 +64,7 @@ def write_report(
         out: the report's folder.
         references: folder of the songs with their stems; where the run says where they are when
             not given.
+        names: only these songs; all of the run where not given.
         scratch: the folder for what is decoded on the way; the system's own where not given.
         progress: called with a song's title before it is worked on.
 
@@ -69,10 +72,13 @@ def write_report(
         The page to open.
 
     Raises:
-        EvaluatorError: the run or a sound cannot be read, ``out`` is something else than an
-            earlier report, or cannot be written.
+        EvaluatorError: the run or a sound cannot be read, has no song of a name, ``out`` is
+            something else than an earlier report, or cannot be written.
     """
     run = read_run(folder)
+    if names is not None:
+        require_names(names, [song.name for song in run.songs], folder)
+        run = replace(run, songs=tuple(song for song in run.songs if song.name in names))
     out = out.absolute()
     if out.exists() and not (out.is_dir() and (_is_report(out) or not any(out.iterdir()))):
         raise EvaluatorError(f"{out} is no report of an earlier run: give another --out")

@@ -8,13 +8,12 @@ from evaluator.aggregation import (
     Values,
     average,
     counted,
-    has,
     kind_of_average,
     mean_over_stems,
 )
 from evaluator.origins import HASH, dates, remarks, told, union, values_of
 from evaluator.report_page.html import clock, data, decibels, facts, page, text, title
-from evaluator.runs import METRICS, Run, Song
+from evaluator.runs import METRICS, Run, Song, places
 from evaluator.sound import STEMS
 
 COLUMNS = (*STEMS, "mean")
@@ -33,7 +32,8 @@ def index_page(run: Run, addresses: dict[str, str]) -> str:
         run: what it shows.
         addresses: relative address of each song's page.
     """
-    used = [metric for metric in METRICS if any(has(song.scores, metric) for song in run.songs)]
+    values = [song.values for song in run.songs]
+    used = [metric for metric in METRICS if average(metric, values) is not None]
     metric = used[0] if used else next(iter(METRICS))
     body = f"""<header class="top">
 <h1>{text(run.system)}</h1>
@@ -68,7 +68,7 @@ def _subtitle(run: Run) -> str:
 
 
 def _notices(run: Run) -> str:
-    notices = [_warning(warning) for warning in run.warnings]
+    notices = [_warning(warning) for warning in (*run.warnings, *run.stale)]
     notices += [f'<p class="notice">{text(remark)}</p>' for remark in remarks(run.origins)]
     unscored = [song.title for song in run.songs if not song.scores]
     if unscored:
@@ -210,6 +210,7 @@ def _about(run: Run) -> str:
     depths = [song.null_depth_db for song in run.songs if song.null_depth_db is not None]
     pairs = facts(
         [
+            ("Songs from", told(places(run.songs)) or None),
             *((label, told(known[label])) for label in known if label not in hashes),
             ("Date", dates(run.origins)),
             ("Time to separate", f"{sum(seconds):.1f} s" if seconds else None),

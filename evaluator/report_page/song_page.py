@@ -17,7 +17,7 @@ from evaluator.report_page.pictures import (
     Scale,
 )
 from evaluator.report_page.sounds import ESTIMATE, MIXTURE, PAD_SECONDS, PIECE_SECONDS, REFERENCE
-from evaluator.runs import METRICS, Song
+from evaluator.runs import METRICS, STALE, Song
 from evaluator.sound import STEMS
 
 FRAMES_BY_MUSEVAL = "museval's SDR (BSSEval v4)"
@@ -147,7 +147,11 @@ def _sources(track: str, material: Material) -> list[str]:
 def _track(track: str, song: Song, material: Material) -> str:
     sources = _sources(track, material)
     score = song.scores.get(track, {}).get("global_sdr")
-    told = f'<span class="score">{decibels(score)} dB</span>' if score is not None else ""
+    told = (
+        f'<span class="score">{text(METRICS["global_sdr"])} {decibels(score)} dB</span>'
+        if score is not None
+        else ""
+    )
     lanes = "\n".join(_lane(name, track, song, material) for name in sources)
     muted = "true" if track == MIXTURE else "false"
     return f"""<li class="track" data-track="{track}" style="--stem: {COLORS[track]}">
@@ -262,9 +266,12 @@ def _origin(song: Song) -> str:
 
 
 def _warning(song: Song) -> str:
-    if song.warning is None:
-        return ""
-    return f'<p class="notice warning" role="note">{text(song.warning)}</p>'
+    stale = f"The stems of this song are {STALE}" if song.is_stale else None
+    return "".join(
+        f'<p class="notice warning" role="note">{text(warning)}</p>'
+        for warning in (song.warning, stale)
+        if warning is not None
+    )
 
 
 def _degraded(song: Song) -> str:
