@@ -24,6 +24,7 @@ from benchmarks.machine import this_environment
 from benchmarks.slow_quality import UNLIMITED_S, gains, mean_loss, quality
 from benchmarks.songs import SAMPLE_RATE, write_music
 from benchmarks.throttle import SlowMachine
+from my_submission.audio.output import FLOAT_WAV, OutputFormat
 from my_submission.budget.file_costs import measure_files
 from my_submission.budget.ladder import STEPS
 from my_submission.budget.messages import Task
@@ -33,6 +34,9 @@ from my_submission.stems import STEMS
 
 SLOWNESS = (1.0, 20.0)
 LIMITS_S = (1.0, 240.0)
+FORMATS = (FLOAT_WAV, OutputFormat(), OutputFormat("flac"))
+"""Of the stems, one after the other: the grader's, the command's, and one that takes longer."""
+
 SONGS_S = (5.0, 60.0)
 """Ranges that songs are drawn from, evenly on a logarithmic scale."""
 
@@ -82,14 +86,20 @@ def campaign(num_songs: int, seed: int) -> list[Outcome]:
     with tempfile.TemporaryDirectory() as name, SlowMachine(Task("starter")) as machine:
         folder = Path(name)
         song = folder / "song.wav"
-        files = measure_files()
+        costs = {fmt: measure_files(fmt) for fmt in FORMATS}
         for number in range(num_songs):
+            fmt = FORMATS[number % len(FORMATS)]
+            files = costs[fmt]
+            stems = [folder / f"{stem}{fmt.suffix}" for stem in STEMS]
+            for stem in stems:  # of the song before
+                stem.unlink(missing_ok=True)
             song_s, limit_s, slowness = round(draw(SONGS_S)), draw(LIMITS_S), draw(SLOWNESS)
             write_music(song, song_s)
-            separated = machine.separate(song, folder, limit_s, slowness)
+            separated = machine.separate(song, folder, limit_s, slowness, fmt=fmt)
+            sounds = [soundfile.read(stem, dtype="float32", always_2d=True)[0] for stem in stems]
             is_valid = all(
-                info.frames == song_s * SAMPLE_RATE and info.channels == 2
-                for info in (soundfile.info(folder / f"{stem}.wav") for stem in STEMS)
+                sound.shape == (song_s * SAMPLE_RATE, 2) and np.isfinite(sound).all()
+                for sound in sounds
             )
             num_samples = song_s * SAMPLE_RATE
             least = slowness * (files.opening * num_samples + files.writing_song(num_samples))

@@ -19,6 +19,7 @@ from typing import Self
 
 import psutil
 
+from my_submission.audio.output import FLOAT_WAV, OutputFormat
 from my_submission.budget.messages import Task
 from my_submission.budget.record import Record
 from my_submission.budget.timed_separator import TimedSeparator
@@ -100,7 +101,13 @@ class SlowMachine:
         self._task = task
 
     def separate(
-        self, song: Path, folder: Path, limit: float, slowness: float, after: float = 0.0
+        self,
+        song: Path,
+        folder: Path,
+        limit: float,
+        slowness: float,
+        after: float = 0.0,
+        fmt: OutputFormat = FLOAT_WAV,
     ) -> Separated:
         """Separate a song into `folder`, so many times slower after so many seconds.
 
@@ -109,7 +116,7 @@ class SlowMachine:
         """
         with throttled(lambda: family(self._pid), slowness, after):
             began = time.monotonic()
-            self._connection.send((song, folder, limit))
+            self._connection.send((song, folder, limit, fmt))
             answer = self._connection.recv()
             seconds = time.monotonic() - began
         if not isinstance(answer, Record):
@@ -144,10 +151,10 @@ def _serve(connection: Connection, task: Task) -> None:
         connection.send(None)
         with contextlib.suppress(EOFError):
             while True:
-                song, folder, limit = connection.recv()
-                paths: dict[str, Path] = {stem: folder / f"{stem}.wav" for stem in STEMS}
+                song, folder, limit, fmt = connection.recv()
+                paths: dict[str, Path] = {stem: folder / f"{stem}{fmt.suffix}" for stem in STEMS}
                 try:
-                    connection.send(separator.separate_to_files(song, paths, limit))
+                    connection.send(separator.separate_to_files(song, paths, limit, fmt=fmt))
                 except Exception as error:  # whatever it is, the other process is told
                     connection.send(repr(error))
 

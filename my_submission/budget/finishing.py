@@ -29,6 +29,7 @@ class Finishing:
     Attributes:
         writing: Putting estimates together and writing them.
         splitting: Splitting the mixture by frequency, per sample, with some to spare.
+        closing: The part of writing that is left once all blocks have been taken.
         most_splitting: What is kept for that at most, at any pace: on a machine so slow, estimates
             gain more.
     """
@@ -36,6 +37,7 @@ class Finishing:
     writing: float
     splitting: float
     most_splitting: float = math.inf
+    closing: float = 0.0
 
     def tight_from(self, deadline: float) -> float:
         """Give from when on a machine that had become slow would not be done by a deadline."""
@@ -70,7 +72,8 @@ class Hurry:
         pace: float,
         clock: Callable[[], float],
     ) -> None:
-        self._writing = finishing.writing / num_samples
+        self._closing = finishing.closing
+        self._writing = (finishing.writing - finishing.closing) / num_samples
         self._splitting = finishing.splitting * num_missing / num_samples
         self._num_samples, self._deadline, self._pace = num_samples, deadline, pace
         self._clock, self._began = clock, clock()
@@ -95,7 +98,7 @@ class Hurry:
         return self._pace * copying <= left < self._pace * writing / LOST
 
     def _left(self, position: int) -> float:
-        return (self._num_samples - position) * self._writing
+        return (self._num_samples - position) * self._writing + self._closing
 
     def _notice(self, position: int) -> None:
         """Notice how long it took to come to a position."""

@@ -37,8 +37,7 @@ class Pace:
     Args:
         clock: Gives seconds.
         probe: Measures the pace of this process while the networks run.
-        passes: The passes' pace in the last song.
-        own: This process's as the song began.
+        own: This process's as the song began; the passes are taken to have it until one ends.
 
     Attributes:
         passes: The pace of the last passes, to plan with.
@@ -50,10 +49,9 @@ class Pace:
         clock: Callable[[], float],
         probe: Callable[[], float] = lambda: 1.0,
         *,
-        passes: float = 1.0,
         own: float = 1.0,
     ) -> None:
-        self.passes, self.own = max(passes, own), own
+        self.passes = self.own = own
         self._clock, self._probe = clock, probe
         self._has_passed = False
         self._last = self._passes_then = own  # of passes, now and at the last probe
@@ -80,16 +78,25 @@ class Pace:
     @property
     def suspicious_at(self) -> float:
         """When `check` is due: the last pass was another than before, or this one takes long."""
-        again = self._probed + PROBE_AGAIN
+        again = self.again
         if not 1 / SUSPICIOUS < self._last / self._passes_then < SUSPICIOUS:
             return again
         return max(again, self._since + SUSPICIOUS * self._passes_then * self._longest)
 
-    def check(self) -> None:
-        """Probe."""
+    @property
+    def again(self) -> float:
+        """When this process may be probed again."""
+        return self._probed + PROBE_AGAIN
+
+    def look(self) -> None:
+        """Probe this process."""
         found = self._probe()
         self.own = max(found, (found + self.own) / 2)  # slower at once, faster by and by
         self._probed = self._clock()
+
+    def check(self) -> None:
+        """Probe because of a run under way; what its passes take is then known for a reason."""
+        self.look()
         under_way = (self._probed - self._since) / self._longest
         self._passes_then = self._last = max(self._last, under_way)
 

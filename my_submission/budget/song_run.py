@@ -82,6 +82,11 @@ class SongRun:
         return self._finishing.latest(self.deadline, missing, self.pace)
 
     @property
+    def probe_at(self) -> float:
+        """When to probe this process while nothing runs; see `_suspicious_at`."""
+        return max(self._finishing.tight_from(self.deadline), self.pace.again)
+
+    @property
     def _suspicious_at(self) -> float:
         """When to probe the pace: where even on a slow machine there is time, it need not be."""
         return max(self._finishing.tight_from(self.deadline), self.pace.suspicious_at)
@@ -241,10 +246,13 @@ class SongRun:
         each = [cost.seconds_for(len(run.span), run.max_overlap) for cost in costs]
         work, spent = sum(each), 0.0
         self.pace.begin(max(map(min, each, (cost.together for cost in costs))))
+        expected = self.clock() + EXPECTED * self.pace.passes * work
         try:
             runner.start(run, self._song, estimate)
             while True:
-                give_up, suspicious = self._give_up(work - spent), self._suspicious_at
+                # It may go on as long as was expected, but then what it leaves is split in time.
+                give_up = min(self.latest, max(self.until, expected))
+                suspicious = self._suspicious_at
                 event = runner.event(min(give_up, suspicious) - self.clock())
                 if event is None and give_up <= suspicious:
                     return False
@@ -261,19 +269,13 @@ class SongRun:
                     self.pace.passed(event.seconds - spent)
                     spent = event.seconds
                     needed = self.pace.passes * (work - spent)
+                    expected = self.clock() + EXPECTED * needed
                     if could_do_less and needed > self.latest - self.clock():
                         runner.stop()
                         could_do_less = False
         finally:
             coverage.add(stretch)
             self._running = 0
-
-    def _give_up(self, work: float) -> float:
-        """Give until when to wait for a run of which so many seconds of work are left.
-
-        It may go on as long as it is expected to, but then what it leaves is split in time.
-        """
-        return min(self.latest, max(self.until, self.clock() + EXPECTED * self.pace.passes * work))
 
     def _report(self, running: int) -> None:
         """Say what is done of the parts together; of what runs, so many samples."""

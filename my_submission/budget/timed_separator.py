@@ -48,9 +48,8 @@ class TimedSeparator:
     def __init__(self, task: Task, *, say: Callable[[str], None]) -> None:
         self._task, self._say = task, say
         self._workers: list[WorkerProcess] = []  # one at most
-        self._is_fast = False
+        self._is_fast, self._can_be_fast = False, True
         self._known: dict[bool, Ready] = {}  # by whether it is the one in low precision
-        self._pace = 1.0
         self._files: dict[OutputFormat, FileCosts] = {}
         weakref.finalize(self, _end_all, self._workers)
 
@@ -78,13 +77,18 @@ class TimedSeparator:
             ) from error
 
     @property
+    def is_set_up(self) -> bool:
+        """Whether the networks have been loaded and measured."""
+        return False in self._known
+
+    @property
     def costs(self) -> Costs:
         """What the networks cost.
 
         Raises:
             ValueError: It has not been set up.
         """
-        if False not in self._known:
+        if not self.is_set_up:
             raise ValueError("set_up comes first")
         return self._known[False].costs
 
@@ -163,12 +167,7 @@ class TimedSeparator:
                 deadline=deadline,
                 finishing=finishing,
                 clock=time.monotonic,
-                pace=Pace(
-                    time.monotonic,
-                    probe,
-                    passes=self._pace,
-                    own=own,
-                ),
+                pace=Pace(time.monotonic, probe, own=own),
                 progress=progress,
             )
             stack.callback(run.close)
@@ -179,7 +178,6 @@ class TimedSeparator:
                 # What has been half said is not to be taken up by the next song.
                 self._replace()
                 raise
-            self._pace = run.pace.passes
             self._make_ready()
             write_stems(
                 run,
@@ -225,11 +223,11 @@ class TimedSeparator:
         if self._workers and self._is_fast and self._has_time_for_exact(run):
             self._replace()
         while time.monotonic() < run.latest:
+            is_measured = self._is_fast not in self._known
             try:
                 if not self._workers:
                     self._start(self._is_fast)
-                is_measured = self._is_fast not in self._known
-                ready = self._ready(run.latest)
+                ready = self._ready_in(run)
                 if ready is None:
                     return
                 if is_measured:
@@ -243,6 +241,8 @@ class TimedSeparator:
                 how = self._end()
                 incidents.append(f"the process that runs the networks was {str(error) or how}")
                 self._say(incidents[-1])
+                if self._is_fast and is_measured:  # it has never been there
+                    self._is_fast = self._can_be_fast = False
                 if len(incidents) > RESTARTS:
                     return
 
@@ -253,7 +253,7 @@ class TimedSeparator:
 
     def _fast_costs(self, ready: Ready) -> Costs | None:
         """Give what low precision costs where it is an option that is not taken yet."""
-        if not ready.could_be_faster or self._is_fast:
+        if not ready.could_be_faster or self._is_fast or not self._can_be_fast:
             return None
         if True in self._known:
             return self._known[True].costs
@@ -264,6 +264,23 @@ class TimedSeparator:
         exact = self.costs.scaled(run.pace.passes)
         left = PLANNED_SHARE * (run.latest - time.monotonic()) - exact.set_up
         return make_plan(run.num_samples, run.num_samples, left, exact).step in ("full", "overlap")
+
+    def _ready_in(self, run: SongRun) -> Ready | None:
+        """Wait for the worker while a song's time runs; None where it is not there in time.
+
+        Raises:
+            WorkerDiedError: It died, or cannot load what it could before.
+        """
+        while True:
+            try:
+                ready = self._ready(min(run.latest, run.probe_at))
+            except DemixError as error:
+                if not self.is_set_up:
+                    raise
+                raise WorkerDiedError(f"of no use: {error}") from error
+            if ready is not None or time.monotonic() >= run.latest:
+                return ready
+            run.pace.look()
 
     def _ready(self, until: float) -> Ready | None:
         """Wait until the worker has loaded and ended what it still runs; None if that is late."""

@@ -69,7 +69,11 @@ class WorkerProcess:
             there.close()
             os.close(lifeline)
         self._connection = Connection(here.detach())
-        self._send(task)
+        try:
+            self._send(task)
+        except WorkerDiedError:
+            self.end()
+            raise
 
     @property
     def pid(self) -> int:

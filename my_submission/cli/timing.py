@@ -67,6 +67,8 @@ def timing(
     task = Task(name, models, device, precision, backend)
     with _only(cores), TimedSeparator(task, say=say) as separator:
         separator.set_up()
+        if not separator.is_set_up:
+            raise DemixError(f"{name}: not loaded and measured within an hour; try another device")
         lengths = sorted({60.0 * minutes for minutes in MINUTES} | {longest})
         plans = {length: separator.forecast(int(length * SAMPLE_RATE), limit) for length in lengths}
         needed = {

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,9 @@ import soundfile
 from benchmarks.throttle import SlowMachine
 from evaluator.time_limit import TimeLimitError, time_limit
 from my_submission import DemixError
+from my_submission.audio.output import FLOAT_WAV
+from my_submission.budget import timed_separator
+from my_submission.budget.finishing import SAFETY
 from my_submission.budget.messages import Ready, Task
 from my_submission.budget.record import Record
 from my_submission.budget.timed_separator import TimedSeparator
@@ -89,23 +93,23 @@ def machine(models: Path) -> Iterator[SlowMachine]:
         yield machine
 
 
-@pytest.mark.parametrize(("limit", "times", "after"), [(6.0, 20.0, 0.0), (6.0, 5.0, 0.3)])
+@pytest.mark.parametrize(("share", "times", "after"), [(3.0, 20.0, 0.0), (1.8, 5.0, 0.3)])
 def test_a_machine_that_is_slower_as_a_whole(
     machine: SlowMachine,
     half_minute: Path,
     song: Path,
     tmp_path: Path,
     usual: float,
-    limit: float,
+    share: float,
     times: float,
     after: float,
 ) -> None:
     """Twenty times from the start, or five times in mid-song; nothing is left out the next time."""
+    limit = share * usual + 2
     slow = machine.separate(half_minute, tmp_path / "slow", limit, times, after * usual)
     assert slow.seconds < limit
     require_stems(half_minute, tmp_path / "slow")
-    if times == 20:
-        assert slow.record.step == "split"
+    assert slow.record.step == "split"
     next_one = machine.separate(song, tmp_path / "next", PLENTY, 1.0)
     assert (next_one.record.step, next_one.record.incidents) == ("full", [])
 
@@ -145,6 +149,40 @@ def test_a_worker_killed_in_mid_song_is_replaced(
     assert record.line().endswith(incident)
     assert record.step == "full"  # there was time to go on
     require_full(starter, song, tmp_path / "next")
+
+
+def test_a_worker_that_cannot_be_loaded_again_costs_quality_not_the_song(
+    half_minute: Path, models: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "models"
+    shutil.copytree(models, folder)
+    with TimedSeparator(Task("starter", folder, "cpu"), say=lambda line: None) as separator:
+        separator.set_up()
+        shutil.rmtree(folder / "starter")
+        os.kill(worker(separator).pid, signal.SIGKILL)
+        record = separate(separator, half_minute, tmp_path / "out", PLENTY)
+        assert record.step == "split"
+        assert any("weights of starter" in incident for incident in record.incidents)
+
+
+def test_a_worker_that_is_not_ready_is_waited_for_no_longer_than_a_slow_machine_allows(
+    models: Path, half_minute: Path, tmp_path: Path
+) -> None:
+    probes = iter([1.0, *[20.0] * 1000])
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        TimedSeparator(Task("starter", models, "cpu"), say=lambda line: None) as separator,
+    ):
+        separator.set_up()
+        patch.setattr(timed_separator, "probe", lambda: next(probes))
+        worker(separator).suspend()
+        separator._workers[0].is_running = True  # by the song before
+        limit = 6.0
+        record = separate(separator, half_minute, tmp_path / "out", limit)
+        finishing = separator._files_in(FLOAT_WAV).finishing(30 * SAMPLE_RATE, limit)
+        kept = 20 * SAFETY * finishing.writing
+        assert record.used_seconds < limit - 0.5 * kept
+        worker(separator).resume()
 
 
 def test_a_worker_that_dies_again_and_again_is_given_up(
@@ -271,7 +309,9 @@ def test_changing_over_to_low_precision_in_mid_song(
         return None if starter._is_fast else replace(ready.costs.scaled(1e-6), set_up=0.0)
 
     monkeypatch.setattr(starter, "_fast_costs", fast_costs)
-    monkeypatch.setattr(starter, "_pace", 1e5)  # as if there were no time for it as it is
+    known = starter._known[False]
+    slow = replace(known, costs=known.costs.scaled(1e7))  # as if there were no time for it as it is
+    monkeypatch.setitem(starter._known, False, slow)
     exact = worker(starter)
     record = separate(starter, song, tmp_path / "fast", PLENTY)
     assert (record.step, [part.detail for part in record.degraded]) == ("fast", ["low precision"])

@@ -38,9 +38,9 @@ def test_what_is_kept_grows_with_the_files_and_with_the_pace() -> None:
 
 def test_passes_that_become_slower_or_faster_give_rise_to_a_probe() -> None:
     clock = Clock()
-    pace = Pace(clock, lambda: 4.0, passes=9.0)
+    pace = Pace(clock, lambda: 4.0)
     for seconds, passes, is_probed in (
-        (1.0, 1.0, False),  # the pace of the last song may be long past
+        (1.0, 1.0, False),
         (1.4, 1.2, False),
         (5.0, 3.1, True),
         (5.0, 4.05, False),
@@ -114,6 +114,15 @@ def test_writing_that_turns_out_too_slow_is_given_up_while_copies_fit() -> None:
     assert slow.is_lost(2 * step)  # three times slower: more than 14 s
     clock.now = 12.3 - 3 * COPYING * 10 / SAFETY + 0.1
     assert not slow.is_lost(2 * step)  # neither would copies be there in time
+
+
+def test_what_is_done_once_all_blocks_are_there_is_kept_for() -> None:
+    clock = Clock()
+    finishing = Finishing(writing=10.0 / SAFETY, splitting=10.0 / SAMPLES, closing=9.0 / SAFETY)
+    late = Hurry(finishing, SAMPLES, SAMPLES, deadline=12.0, pace=1.0, clock=clock)
+    # Half of the splitting is left, but nearly all of the writing.
+    assert not late.can_split(SAMPLES // 2)
+    assert hurry(clock, 12.0).can_split(SAMPLES // 2)
 
 
 def test_margins() -> None:

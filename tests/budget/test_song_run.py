@@ -56,7 +56,6 @@ def make_run(clock: Clock, loudness: dict[int, Loudness]) -> Iterator[MakeRun]:
             *,
             writing: float = 0.0,
             splitting: float = 0.0,
-            pace: float = 1.0,
             own: float = 1.0,
             probe: Callable[[], float] = lambda: 1.0,
             progress: Callable[[int, int], None] | None = None,
@@ -69,7 +68,7 @@ def make_run(clock: Clock, loudness: dict[int, Loudness]) -> Iterator[MakeRun]:
                 finishing=Finishing(writing / SAFETY, splitting),
                 clock=clock,
                 progress=progress,
-                pace=Pace(clock, probe, passes=pace, own=own),
+                pace=Pace(clock, probe, own=own),
             )
             runs.append(run)
             return run
@@ -185,8 +184,10 @@ def test_a_machine_that_was_measured_slow_is_tried_all_the_same(
 
 
 @pytest.mark.parametrize("costs", [BOTH, TFC_TDF_ONLY, DEMUCS_ONLY])
-def test_a_slow_song_does_not_spoil_the_next(clock: Clock, make_run: MakeRun, costs: Costs) -> None:
-    run, runner = make_run(2 * NEEDED, pace=2000.0, writing=9.0), FakeRunner(costs, clock)
+def test_a_process_that_was_slow_when_the_song_began_spoils_nothing(
+    clock: Clock, make_run: MakeRun, costs: Costs
+) -> None:
+    run, runner = make_run(2 * NEEDED, own=2000.0, writing=9e-3), FakeRunner(costs, clock)
     compute(run, runner, costs)
     assert degraded_stretches(run) == []
     assert run.pace.passes < 2
@@ -258,10 +259,9 @@ def test_a_campaign_of_songs_is_never_late(
         at = float(rng.uniform(0, limit))
         seconds = list(loudness)[rng.integers(4)]
         finishing = {"writing": 0.01 * limit, "splitting": 1e-8}
-        pace = float(10 ** rng.uniform(-0.5, 1.3))
         slow = partial(slowness, before, after, at)
         probe = lambda slow=slow: slow(clock.now)  # noqa: E731
-        run = make_run(limit, seconds, pace=pace, own=before, probe=probe, **finishing)
+        run = make_run(limit, seconds, own=before, probe=probe, **finishing)
         runner = FakeRunner(costs, clock, slow)
         fast = costs.scaled(0.5) if rng.integers(2) else None
         if compute(run, runner, costs, fast):
