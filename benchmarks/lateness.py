@@ -83,7 +83,7 @@ def campaign(num_songs: int, seed: int) -> list[Outcome]:
         return float(np.exp(rng.uniform(*np.log(bounds))))
 
     outcomes = []
-    with tempfile.TemporaryDirectory() as name, SlowMachine(Task("starter")) as machine:
+    with tempfile.TemporaryDirectory() as name, SlowMachine(Task("starter"), FORMATS) as machine:
         folder = Path(name)
         song = folder / "song.wav"
         costs = {fmt: measure_files(fmt) for fmt in FORMATS}

@@ -95,10 +95,11 @@ class SlowMachine:
 
     Args:
         task: What it loads.
+        formats: That stems will be written in.
     """
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    def __init__(self, task: Task, formats: Sequence[OutputFormat] = (FLOAT_WAV,)) -> None:
+        self._task, self._formats = task, formats
 
     def separate(
         self,
@@ -127,7 +128,7 @@ class SlowMachine:
         # Forked processes would share locks that other threads hold.
         context = multiprocessing.get_context("spawn")
         self._connection, there = context.Pipe()
-        self._process = context.Process(target=_serve, args=(there, self._task))
+        self._process = context.Process(target=_serve, args=(there, self._task, self._formats))
         self._process.start()
         there.close()
         assert self._process.pid is not None
@@ -145,9 +146,11 @@ class SlowMachine:
         self._process.join()
 
 
-def _serve(connection: Connection, task: Task) -> None:
+def _serve(connection: Connection, task: Task, formats: Sequence[OutputFormat]) -> None:
     with TimedSeparator(task, say=_quiet) as separator:
-        separator.set_up()
+        for fmt in formats:
+            separator.file_costs(fmt)
+        separator.set_up(formats[0])
         connection.send(None)
         with contextlib.suppress(EOFError):
             while True:

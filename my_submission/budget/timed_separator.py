@@ -65,7 +65,7 @@ class TimedSeparator:
         """
         until = time.monotonic() + seconds
         try:
-            self._files_in(fmt)  # before the networks are loaded, which keeps all cores busy
+            self.file_costs(fmt)  # before the networks are loaded, which keeps all cores busy
             self._start(is_fast=False)
             if self._ready(until) is None:
                 self._say(f"{self._task.system} is not loaded after {seconds:.0f} s: songs wait")
@@ -92,6 +92,12 @@ class TimedSeparator:
             raise ValueError("set_up comes first")
         return self._known[False].costs
 
+    def file_costs(self, fmt: OutputFormat) -> FileCosts:
+        """Give what files of a format cost, measured when it is first asked for."""
+        if fmt not in self._files:
+            self._files[fmt] = measure_files(fmt)
+        return self._files[fmt]
+
     def forecast(self, num_samples: int, limit: float) -> Plan:
         """Plan a song of which a WAV file is read and float32 WAV files are written.
 
@@ -105,7 +111,7 @@ class TimedSeparator:
         Raises:
             ValueError: It has not been set up.
         """
-        files = self._files_in(FLOAT_WAV)
+        files = self.file_costs(FLOAT_WAV)
         opening = num_samples * files.opening
         latest = files.finishing(num_samples, limit).latest(
             limit - margin(limit), 0, Pace(lambda: opening)
@@ -155,7 +161,7 @@ class TimedSeparator:
             copy = stack.enter_context(SongCopy())
             song = stack.enter_context(open_song(path, say=say, copy=copy))
             num_samples = copy.num_samples
-            files = self._files_in(fmt)
+            files = self.file_costs(fmt)
             finishing = files.finishing(num_samples, seconds)
             deadline = began + seconds - margin(seconds)
             is_tight = time.monotonic() > finishing.tight_from(deadline)
@@ -245,11 +251,6 @@ class TimedSeparator:
                     self._is_fast = self._can_be_fast = False
                 if len(incidents) > RESTARTS:
                     return
-
-    def _files_in(self, fmt: OutputFormat) -> FileCosts:
-        if fmt not in self._files:
-            self._files[fmt] = measure_files(fmt)
-        return self._files[fmt]
 
     def _fast_costs(self, ready: Ready) -> Costs | None:
         """Give what low precision costs where it is an option that is not taken yet."""

@@ -179,7 +179,7 @@ def test_a_worker_that_is_not_ready_is_waited_for_no_longer_than_a_slow_machine_
         separator._workers[0].is_running = True  # by the song before
         limit = 6.0
         record = separate(separator, half_minute, tmp_path / "out", limit)
-        finishing = separator._files_in(FLOAT_WAV).finishing(30 * SAMPLE_RATE, limit)
+        finishing = separator.file_costs(FLOAT_WAV).finishing(30 * SAMPLE_RATE, limit)
         kept = 20 * SAFETY * finishing.writing
         assert record.used_seconds < limit - 0.5 * kept
         worker(separator).resume()
