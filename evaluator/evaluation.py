@@ -107,15 +107,17 @@ class Evaluation:
             DemixError: what separates them cannot be loaded.
         """
         total = len(self._data.songs)
-        if not all(map(self._seems_separated, self._data.songs)):
+        # First, because songs that take no time would make the rest seem to take none either.
+        songs = [song for song in self._data.songs if not self._keeps_scores(song)]
+        if not all(map(self._seems_separated, songs)):
             self._loaded()  # here, where an error is no song's
         with progress_bars(self._console) as add_bar, ScorePool(score_job) as pool:
             separated, scored = add_bar("songs separated"), add_bar("songs scored")
+            count = total - len(songs)
             for bar in (separated, scored):
-                bar(0, total)
+                bar(count, total)
             self._pool = pool
             self._free = threading.Semaphore(WAITING_PER_PROCESS * pool.num_processes)
-            count = 0
 
             def one_song(song: DataSong, report: Report) -> None:
                 nonlocal count
@@ -128,7 +130,7 @@ class Evaluation:
                     separated(count, total)
 
             failed = run_songs(
-                self._data.songs,
+                songs,
                 one_song,
                 jobs=jobs,
                 console=self._console,
@@ -140,6 +142,16 @@ class Evaluation:
             wait(self._futures)
         # Whatever became of it, what has no scores has failed.
         self.failed |= {song.name for song in self._data.songs} - self.scores.keys()
+
+    def _keeps_scores(self, song: DataSong) -> bool:
+        """Take the scores of an earlier run, where they are still right."""
+        if not self._skip_existing:
+            return False
+        earlier = results.read_song(self._run, song.name)
+        if earlier is None or not self._is_scored(song, earlier, self._stems(song)):
+            return False
+        self.scores[song.name] = earlier
+        return True
 
     def _num_done(self) -> int:
         return len(self.scores.keys() | self.failed)
@@ -159,11 +171,6 @@ class Evaluation:
 
     def _separate(self, song: DataSong, report: Report, show_done: Callable[[], None]) -> None:
         stems = self._stems(song)
-        earlier = results.read_song(self._run, song.name) if self._skip_existing else None
-        if earlier is not None and self._is_scored(song, earlier, stems):
-            self.scores[song.name] = earlier
-            show_done()
-            return
         files = song.open(scratch_folder() if song.streams else None)
         try:
             known = results.read_provenance(self._run, song.name, stems)
@@ -181,6 +188,8 @@ class Evaluation:
                 }
                 self._describe(origin)
             self._begin_changes()
+            if not known:
+                results.remove_older_records(self._run, song.name, stems)
             provenance = {
                 "separation_seconds": known.get("separation_seconds"),
                 "subset": self._data.subset,

@@ -25,7 +25,7 @@ from evaluator.atomic import replacing
 from evaluator.bss_eval import METRICS
 from evaluator.errors import EvaluatorError
 from evaluator.sound import STEMS
-from evaluator.stem_files import DESCRIBED, is_about
+from evaluator.stem_files import DESCRIBED, is_about, is_newer
 
 Metrics = Literal["all", "global"]
 """``global`` is without museval: what can be computed as a stream."""
@@ -116,6 +116,17 @@ def remove_song(run: Path, song: str) -> None:
         *folder.glob(BUDGET_RECORDS),
     ):
         _remove(path)
+
+
+def remove_older_records(run: Path, song: str, stems: Mapping[str, Path]) -> None:
+    """Remove what a time budget told of stems that are no more.
+
+    Raises:
+        EvaluatorError: it cannot be removed.
+    """
+    for path in (run / song).glob(BUDGET_RECORDS):
+        if is_newer(stems.values(), path):
+            _remove(path)
 
 
 def begin_song(run: Path, song: str, provenance: Mapping[str, Any]) -> None:

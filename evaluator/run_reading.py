@@ -124,7 +124,7 @@ def _read_song(run: _RunFiles, name: str) -> Song:
     if is_stale:
         own = {key: own[key] for key in OF_THE_SONG if key in own}
     scores = _values(own.get("scores"))
-    if not scores and (overall := _overall_scores(run, name)):
+    if not scores and not is_stale and (overall := _overall_scores(run, name)):
         is_stale = is_newer(stems.values(), run.folder / SCORES_FILE)
         scores = {} if is_stale else overall
     records = [

@@ -1,5 +1,6 @@
 """The commands `demix evaluate` and `demix score`."""
 
+import io
 import json
 import os
 import pty
@@ -16,6 +17,7 @@ from rich.console import Console
 from typer.testing import Result
 
 from evaluator.sound import STEMS
+from my_submission.cli.batch import progress_bars
 from my_submission.errors import DemixError
 from tests.fake_separator import FakeSeparator, fake_separator, invoke
 from tests.song_folders import write_song, write_wav
@@ -266,3 +268,16 @@ def test_evaluate_with_real_networks(
     assert result.exit_code == 0, result.output
     info = soundfile.info(tmp_path / "out" / "starter" / "a" / "vocals.wav")
     assert (info.frames, info.subtype) == (1000, "FLOAT")
+
+
+def test_songs_that_take_minutes_have_a_time_left() -> None:
+    now = 0.0
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100, get_time=lambda: now)
+    with progress_bars(console) as add_bar:
+        report = add_bar("songs")
+        for done in range(5):
+            report(done, 50)
+            now += 60
+        now -= 60
+    assert "0:46:00" in screen.getvalue()

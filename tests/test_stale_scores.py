@@ -62,6 +62,17 @@ def test_scores_of_other_stems_are_not_shown(run: Path, rng: np.random.Generator
     assert fresh.origin is not None
     assert evaluate(run.parents[1] / "data", "--skip-existing") == 0
     assert not any(song.is_stale for song in read_run(run).songs)
+    assert read_run(run).songs[0].degradations == ()  # of the stems before
+
+
+def test_where_predict_py_told_last_scores_of_other_stems_are_not_shown(
+    run: Path, rng: np.random.Generator
+) -> None:
+    (run / "run.json").unlink()
+    separate_again(run, rng)
+    (run / "scores.json").write_text(json.dumps({"a": {f"sdr_{stem}": 9.0 for stem in STEMS}}))
+    stale = read_run(run).songs[0]
+    assert (stale.is_stale, stale.scores, stale.frames) == (True, {}, {})
 
 
 def test_a_report_tells(run: Path, rng: np.random.Generator, tmp_path: Path) -> None:

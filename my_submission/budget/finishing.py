@@ -29,7 +29,8 @@ class Finishing:
     Attributes:
         writing: Putting estimates together and writing them.
         splitting: Splitting the mixture by frequency, per sample, with some to spare.
-        closing: The part of writing that is left once all blocks have been taken.
+        closing: The part of writing that is left once all blocks have been taken: once more of it
+            is kept, because then nothing can be done with less any more.
         most_splitting: What is kept for that at most, at any pace: on a machine so slow, estimates
             gain more.
     """
@@ -45,7 +46,7 @@ class Finishing:
 
     def latest(self, deadline: float, num_missing: int, pace: Pace) -> float:
         """Give when it has to begin, where so many samples have no estimate."""
-        writing = SAFETY * self.writing
+        writing = SAFETY * self.writing + self.closing
         in_full = pace.latest(deadline, writing + self.splitting * num_missing)
         return max(in_full, pace.latest(deadline - self.most_splitting, writing))
 
@@ -72,7 +73,7 @@ class Hurry:
         pace: float,
         clock: Callable[[], float],
     ) -> None:
-        self._closing = finishing.closing
+        self._closing = (1 + 1 / SAFETY) * finishing.closing
         self._writing = (finishing.writing - finishing.closing) / num_samples
         self._splitting = finishing.splitting * num_missing / num_samples
         self._num_samples, self._deadline, self._pace = num_samples, deadline, pace

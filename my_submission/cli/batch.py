@@ -1,5 +1,6 @@
 """Many songs with one separator: several at a time, with progress, and none taking others down."""
 
+import math
 import sys
 import threading
 import traceback
@@ -114,7 +115,12 @@ def progress_bars(console: Console) -> Iterator[Callable[[str], Report]]:
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with Progress(
+        *columns,
+        console=console,
+        disable=not console.is_terminal,
+        speed_estimate_period=math.inf,  # else bars of songs that take minutes have no time left
+    ) as progress:
 
         def add_bar(title: str) -> Report:
             task: TaskID = progress.add_task(shown(title), total=None)
