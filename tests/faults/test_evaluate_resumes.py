@@ -70,7 +70,7 @@ class Evaluation:
 def without_times(path: Path) -> bytes:
     content = path.read_bytes()
     if path.suffix == ".json":
-        return re.sub(rb'"(date|separation_seconds)": [^,\n]*', b"", content)
+        return re.sub(rb'"(date|separation_seconds|modified_ns)": [^,\n]*', b"", content)
     if path.suffix == ".csv":
         rows = [row.split(b",") for row in content.splitlines()]
         column = rows[0].index(b"separation_seconds")
