@@ -5,7 +5,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
@@ -14,6 +14,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from my_submission.display import shown
 from my_submission.errors import DemixError
+
+AWAKE_EVERY = 0.2
+"""Seconds after which the main thread, which waits for songs, looks for signals."""
 
 Report = Callable[[int, int], None]
 Song = TypeVar("Song")
@@ -91,8 +94,12 @@ def _outcomes(
     with ThreadPoolExecutor(jobs) as pool:
         try:  # an interrupt may come while songs are still handed out
             futures = {pool.submit(_outcome, run, song): song for song in songs}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
+            pending = set(futures)
+            while pending:
+                # A signal may be taken by a song's thread; this one acts on it when it wakes up.
+                done, pending = wait(pending, AWAKE_EVERY, FIRST_COMPLETED)
+                for future in done:
+                    yield futures[future], future.result()
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
