@@ -2,7 +2,7 @@
 
 import statistics
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import soundfile
 
 from benchmarks.songs import SAMPLE_RATE, demo_stems
 from benchmarks.throttle import SlowMachine
+from evaluator.scoring import SdrSums
 from my_submission.budget.assembly import Estimates, assembled
 from my_submission.budget.coverage import Coverage, Stretch
 from my_submission.budget.messages import Task
@@ -64,10 +65,7 @@ def mean_loss(rows: Sequence[Mapping[str, float | str]], share: float) -> float:
 def mean_sdr(truth: Audio, folder: Path) -> float:
     """Give the mean of the stems' SDR, the challenge's, in dB."""
     found = [soundfile.read(folder / f"{stem}.wav", dtype="float32")[0].T for stem in STEMS]
-    return statistics.fmean(
-        10 * np.log10((np.sum(stem**2) + 1e-7) / (np.sum((stem - estimate) ** 2) + 1e-7))
-        for stem, estimate in zip(truth.astype(np.float64), found, strict=True)
-    )
+    return _mean_sdr(truth, found)
 
 
 def gains() -> dict[str, float]:
@@ -99,7 +97,13 @@ def _score_with(stems: Audio, mixture: Audio, known: Mapping[Stem, Audio]) -> fl
             coverage.add(Stretch(sound, 0, num_samples))
         found = np.concatenate(list(assembled(song, estimates, can_split=lambda _: True)), axis=-1)
         estimates.close()
-    return statistics.fmean(
-        10 * np.log10((np.sum(stem**2) + 1e-7) / (np.sum((stem - estimate) ** 2) + 1e-7))
-        for stem, estimate in zip(stems.astype(np.float64), found, strict=True)
-    )
+    return _mean_sdr(stems, found)
+
+
+def _mean_sdr(truth: Audio, found: Iterable[Audio]) -> float:
+    sdrs = []
+    for stem, estimate in zip(truth.astype(np.float64), found, strict=True):
+        sums = SdrSums()
+        sums.add(stem, estimate.astype(np.float64))
+        sdrs.append(sums.sdr())
+    return statistics.fmean(sdrs)

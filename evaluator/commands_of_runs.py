@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluator.aggregation import counted, kind_of_average
-from evaluator.atomic import replacing
 from evaluator.bss_eval import METRICS as MUSEVAL_METRICS
 from evaluator.command_errors import as_demix_errors
 from evaluator.comparison import Comparison, Difference, compare
 from evaluator.contamination import union
 from evaluator.errors import EvaluatorError, one_line
+from evaluator.results import write_text
 from evaluator.run_reading import read_run
 from evaluator.runs import METRICS, Run, places
 from evaluator.sound import STEMS, name_some, split_names
@@ -101,7 +101,8 @@ def compare_runs(
         if json_file is not None:
             averages = {metric: kind_of_average(metric) for metric in METRICS}
             about = {"metrics": METRICS, "averages": averages, "seed": seed}
-            _write(json_file, {**about, "comparisons": documents})
+            document = {**about, "comparisons": documents}
+            write_text(json_file, json.dumps(document, indent=2) + "\n")
 
 
 def report(
@@ -258,12 +259,3 @@ def _interval(row: Difference) -> str:
 
 def _signed(value: float) -> str:
     return f"{value:+.2f}"
-
-
-def _write(path: Path, document: dict[str, object]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise EvaluatorError(f"{path} cannot be written: {error.strerror}") from error

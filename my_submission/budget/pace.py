@@ -70,7 +70,7 @@ class Pace:
         """Take notice that passes have ended which took so many seconds when they were measured."""
         now = self._clock()
         pace = (now - self._since) / measured
-        # What was measured, or the song before, tells less than this song's first pass.
+        # What was measured tells less than this song's first pass.
         habit = HABIT if self._has_passed else 0.0
         self.passes = habit * self.passes + (1 - habit) * pace
         self._has_passed, self._since, self._last = True, now, pace
@@ -102,4 +102,4 @@ class Pace:
 
     def latest(self, deadline: float, reserve: float) -> float:
         """Give when to begin what takes `reserve` seconds at pace 1 to be done by `deadline`."""
-        return deadline - max(1.0, self.own) * reserve
+        return deadline - self.own * reserve

@@ -46,7 +46,7 @@ class SongRun:
 
     Attributes:
         estimates: What there is so far.
-        pace: As above, from the passes.
+        pace: As above.
         plans: Each plan of another step than the one before, and when it was made.
     """
 
@@ -205,7 +205,7 @@ class SongRun:
     def _tried(self, demucs: Coverage) -> int:
         """Give the samples of Demucs that are tried where a system has nothing else.
 
-        The machine may have been slow when it was measured, or in the last song.
+        The machine may have been slow when it was measured.
         """
         is_alone = self.estimates.tfc_tdf is None and not self._has_tried
         return min(SHORTEST_PART, demucs.missing) if is_alone else 0
