@@ -109,7 +109,10 @@ def _only_report(root: Path) -> Path:
 def a_browser() -> Iterator[Browser]:
     path = chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path)
+        # A key pressed while the page still glides from the last one can be lost.
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--disable-smooth-scrolling"]
+        )
         yield browser
         browser.close()
 
