@@ -15,8 +15,9 @@ from evaluator.commands_of_runs import register
 from evaluator.data_sets import DataSong, SongFiles
 from evaluator.errors import EvaluatorError
 from evaluator.report_page.build import write_report
-from evaluator.report_page.sounds import encode
-from evaluator.sound import STEMS
+from evaluator.report_page.sounds import encode, read_piece
+from evaluator.sound import STEMS, StraightFile
+from tests.audio.sound_files import steady_tone
 from tests.musdb_folders import write_stem_file
 from tests.report_folders import RATE, Tags, pieces, run_of_one_song
 from tests.run_folders import RUN, noise, write_scores, write_sounds
@@ -41,6 +42,17 @@ def test_sound_is_as_long_as_it_was_and_where_it_was(tmp_path: Path) -> None:
     sound, rate = soundfile.read(io.BytesIO(data))
     assert (rate, len(sound)) == (RATE, round(2.1 * RATE))
     assert abs(int(np.argmax(np.abs(sound))) - 1.1 * RATE) <= 1
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mp3"])
+def test_a_piece_is_the_same_wherever_it_begins(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"song{suffix}"
+    soundfile.write(path, steady_tone(100_000), 44_100)
+    whole = soundfile.read(path)[0]
+    with StraightFile(path) as song:
+        for start in (50_000, 0, 99, 99_990, 100_000, 100_001, 33_333):
+            piece = read_piece(song, start, start + 5000)
+            np.testing.assert_allclose(piece, whole[start : start + 5000], rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

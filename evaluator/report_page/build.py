@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import soundfile as sf
 
 from evaluator.atomic import replacing_folder
 from evaluator.errors import EvaluatorError
@@ -38,14 +37,14 @@ from evaluator.report_page.sounds import (
 from evaluator.run_reading import read_run
 from evaluator.runs import Frame, Run, Song
 from evaluator.scoring import SdrSums
-from evaluator.sound import STEMS, require_names
+from evaluator.sound import STEMS, StraightFile, require_names
 
 ASSETS = Path(__file__).with_name("assets")
 PAGE = "index.html"
 SILENCE = 1e-7
 """Mean power below which a second of a reference counts as silent: -70 dB."""
 
-Sounds = Mapping[str, sf.SoundFile]
+Sounds = Mapping[str, StraightFile]
 
 
 def write_report(

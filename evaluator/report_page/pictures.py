@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile as sf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from evaluator.report_page.sounds import read_piece
 from evaluator.runs import Frame
+from evaluator.sound import StraightFile
 
 COLORS = {
     "mixture": "#7d848f",
@@ -65,7 +65,7 @@ class Look:
         return float(max(self.high.max(), -self.low.min()))
 
 
-def look_at(sound: sf.SoundFile, length: int) -> Look:
+def look_at(sound: StraightFile, length: int) -> Look:
     """Measure a sound for its picture, in blocks.
 
     Args:

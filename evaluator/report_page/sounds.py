@@ -8,7 +8,6 @@ import base64
 import io
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -21,11 +20,14 @@ from evaluator.data_sets import DataSong
 from evaluator.errors import EvaluatorError
 from evaluator.limits import available_cores
 from evaluator.runs import Song
-from evaluator.sound import LOSSLESS, READABLE, STEMS, Block, find_sound
+from evaluator.sound import LOSSLESS, READABLE, STEMS, Block, StraightFile, find_sound, unreadable
 
 MIXTURE = "mixture"
 ESTIMATE = "estimate"
 REFERENCE = "reference"
+
+LEAD_IN = 8192
+"""Frames before a place that are decoded and left out: an MP3's first ones after it are wrong."""
 
 COMPRESSION = 0.4
 """libsndfile's scale from 0 to 1; of a stereo sound this makes about 140 kbit/s."""
@@ -45,7 +47,7 @@ MUSDB_RATE = 44_100
 @contextmanager
 def open_sounds(
     song: Song, references: Path | None, *, scratch: Path | None = None
-) -> Iterator[dict[str, sf.SoundFile]]:
+) -> Iterator[dict[str, StraightFile]]:
     """Open a song's sounds.
 
     Args:
@@ -75,7 +77,7 @@ def open_sounds(
             for name in (MIXTURE, *STEMS):
                 if path := find_sound(references, name, LOSSLESS):
                     paths[name if name == MIXTURE else f"{name}.{REFERENCE}"] = path
-        sounds = {name: stack.enter_context(_open(path)) for name, path in paths.items()}
+        sounds = {name: stack.enter_context(StraightFile(path)) for name, path in paths.items()}
         rates = {sound.samplerate for sound in sounds.values()}
         if len(rates) != 1:
             found = f"the sample rates {sorted(rates)}" if rates else "no sounds"
@@ -89,21 +91,22 @@ def open_sounds(
         yield sounds
 
 
-def read_piece(sound: sf.SoundFile, start: int, stop: int) -> Block:
+def read_piece(sound: StraightFile, start: int, stop: int) -> Block:
     """Read frames ``[start, stop)``, fewer at the end of the file.
 
     Raises:
         EvaluatorError: the file is damaged.
     """
+    lead = min(start, LEAD_IN) if sound.format == "MP3" else 0
     try:
-        sound.seek(min(start, sound.frames))
-        block: Block = sound.read(max(stop - start, 0), dtype="float64", always_2d=True)
+        sound.seek(min(start - lead, sound.frames))
+        block: Block = sound.read(max(stop - start, 0) + lead, dtype="float64", always_2d=True)
     except sf.LibsndfileError as error:
-        raise EvaluatorError(f"a sound cannot be read: {error.error_string}") from error
-    return block
+        raise unreadable(sound.path, error) from error
+    return block[lead:]
 
 
-def write_pieces(sounds: Mapping[str, sf.SoundFile], folder: Path) -> int:
+def write_pieces(sounds: Mapping[str, StraightFile], folder: Path) -> int:
     """Write all sounds as ``piece-N.js``; gives their number.
 
     Args:
@@ -155,11 +158,3 @@ def encode(block: Block, rate: int) -> bytes:
     ) as file:
         file.write(sound)
     return target.getvalue()
-
-
-def _open(path: Path) -> sf.SoundFile:
-    try:
-        # By descriptor, because libsndfile cannot open names that are not Unicode.
-        return sf.SoundFile(os.open(path, os.O_RDONLY), closefd=True)
-    except sf.LibsndfileError as error:
-        raise EvaluatorError(f"{path} cannot be read as sound: {error.error_string}") from error

@@ -27,6 +27,18 @@ _SEEKABLE_SUBTYPES = frozenset(
 )
 
 
+class _StraightFile(soundfile.SoundFile):
+    """A file to be read from its beginning to its end.
+
+    After each read, soundfile seeks the place where libsndfile already is, if it may; of an MP3
+    the next 3,500 samples are wrong then, because frames lean on the ones before them.
+    """
+
+    def seekable(self) -> bool:
+        """Say no, so that only whoever calls `seek` does seek."""
+        return False
+
+
 class Source(Protocol):
     """A song being decoded, once, from its beginning to its end."""
 
@@ -177,7 +189,7 @@ def _open_with_libsndfile(file: io.FileIO, header: WavHeader | None) -> soundfil
     try:
         # By descriptor, so that only the content decides: by name, libsndfile takes any .vox or
         # .gsm file for headerless sound, and soundfile any .raw file.
-        sound_file = soundfile.SoundFile(file.fileno(), closefd=False)
+        sound_file = _StraightFile(file.fileno(), closefd=False)
     except soundfile.LibsndfileError:
         return None
     in_full = sound_file.frames < _UNKNOWN_FRAMES

@@ -26,6 +26,12 @@ def int16_noise(rng: np.random.Generator, num_samples: int, channels: int = 2) -
     return (steps / 32768).astype(np.float32)
 
 
+def steady_tone(num_samples: int) -> npt.NDArray[np.float64]:
+    """Make a tone of 440 Hz at 44.1 kHz, ``[samples, 2]``."""
+    wave = 0.5 * np.sin(2 * np.pi * 440 / 44_100 * np.arange(num_samples))
+    return np.stack([wave, wave], axis=1)
+
+
 def write_sound(path: Path, sound: Audio, rate: int = 44_100, subtype: str = "FLOAT") -> Path:
     """Write ``[channels, samples]`` in the format that the suffix names."""
     soundfile.write(path, sound.T, rate, subtype=subtype)
