@@ -6,20 +6,17 @@ Stöter, A. Liutkus, N. Ito, "The 2018 Signal Separation Evaluation Campaign", L
 Wiener filter with a fractional exponent, A. Liutkus, R. Badeau, "Generalized Wiener filtering with
 fractional power spectrograms", ICASSP 2015. Where all references are silent, so are the estimates.
 
-Frames of 4096 samples every 1024, a periodic Hann window before and after the mask, divided by the
-sum of its squares (3/2 where four overlap), so that a mask of ones gives the mixture back. The song
-lies between zeros. Transforms are float32. Channels are separated each by itself.
+As in that campaign: frames of 2048 samples every 1024, a periodic Hann window before and after the
+mask, divided by the sum of its squares where two overlap, so that a mask of ones gives the mixture
+back. The song lies between zeros. Channels are separated each by itself. Transforms are float32.
 """
 
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-N_FFT = 4096
+N_FFT = 2048
 HOP_LENGTH = 1024
-
-WINDOW_GAIN = 1.5
-"""Sum of the squares of a periodic Hann window, four of which overlap."""
 
 SMALLEST = float(np.finfo(np.float32).tiny)
 """Added to the sum of magnitudes, which may be zero."""
@@ -39,7 +36,10 @@ class IdealRatioMask:
     """
 
     def __init__(self, num_sources: int, num_channels: int) -> None:
-        self._window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
+        window = np.hanning(N_FFT + 1)[:-1]
+        gain = np.square(window).reshape(-1, HOP_LENGTH).sum(axis=0)
+        self._window = window.astype(np.float32)
+        self._synthesis = (window / np.tile(gain, N_FFT // HOP_LENGTH)).astype(np.float32)
         before = N_FFT - HOP_LENGTH
         self._waiting = np.zeros((num_sources + 1, num_channels, before), np.float32)
         self._overlap = np.zeros((num_sources, num_channels, before), np.float32)
@@ -89,7 +89,7 @@ class IdealRatioMask:
         masks = np.abs(spectra[:-1])
         masks /= masks.sum(axis=0) + np.float32(SMALLEST)
         separated = scipy.fft.irfft(masks * spectra[-1], N_FFT)
-        separated *= self._window / np.float32(WINDOW_GAIN)
+        separated *= self._synthesis
         length = count * HOP_LENGTH
         out = np.zeros((*self._overlap.shape[:2], length + N_FFT - HOP_LENGTH), np.float32)
         out[:, :, : self._overlap.shape[2]] = self._overlap
