@@ -112,7 +112,7 @@ def require_names(names: Sequence[str], known: Sequence[str], folder: Path) -> N
         )
 
 
-class StraightFile(sf.SoundFile):
+class StraightFile(sf.SoundFile):  # type: ignore[misc]  # has no types
     """A file to be read from its beginning to its end, and where someone calls `seek`.
 
     Args:

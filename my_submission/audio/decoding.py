@@ -27,7 +27,7 @@ _SEEKABLE_SUBTYPES = frozenset(
 )
 
 
-class _StraightFile(soundfile.SoundFile):
+class _StraightFile(soundfile.SoundFile):  # type: ignore[misc]  # has no types
     """A file to be read from its beginning to its end.
 
     After each read, soundfile seeks the place where libsndfile already is, if it may; of an MP3
