@@ -115,6 +115,16 @@ def soundfile_format(fmt: OutputFormat, num_samples: int) -> str:
     return fmt.container.upper()
 
 
+class _LeftToTheSystem(soundfile.SoundFile):  # type: ignore[misc]  # has no types
+    """A file that is on the disk when the system has written it there, and not before `close` ends.
+
+    soundfile would wait for the disk, with four files of a song one after the other.
+    """
+
+    def flush(self) -> None:
+        """Do nothing: what libsndfile holds, it writes as it closes."""
+
+
 class Encoder:
     """Writes consecutive blocks of stereo sound into one file.
 
@@ -144,7 +154,7 @@ class Encoder:
         self._num_samples = num_samples
         is_mp3 = fmt.container == "mp3"
         try:
-            self._sound_file = soundfile.SoundFile(
+            self._sound_file = _LeftToTheSystem(
                 # By descriptor, because soundfile cannot encode every name that the system has.
                 os.open(temporary, os.O_RDWR),
                 "w",

@@ -133,6 +133,8 @@ class StemWriter:
         self._written += num_new
 
     def _take(self, name: str, block: Audio) -> None:
+        # As files have it, frame by frame; what comes may lie apart, which is slow to look through.
+        block = np.ascontiguousarray(block.T).T
         peak = float(max(np.max(block, initial=0.0), -np.min(block, initial=0.0)))
         if not math.isfinite(peak):
             raise DemixError(
