@@ -44,15 +44,13 @@ def throttled(
 
     def alternate() -> None:
         over.wait(after)
-        found = pids()
-        while not over.is_set():
-            _signal(found, signal.SIGCONT)
-            if over.wait(PERIOD / slowness):
-                return
+        while not over.wait(PERIOD / slowness):
+            began = time.monotonic()
+            # What another process has stopped stays so.
+            found = [pid for pid in pids() if not _is_stopped(pid)]
             _signal(found, signal.SIGSTOP)
-            stopped = time.monotonic()
-            found = pids()
-            over.wait(PERIOD * (1 - 1 / slowness) - (time.monotonic() - stopped))
+            over.wait(PERIOD * (1 - 1 / slowness) - (time.monotonic() - began))
+            _signal(found, signal.SIGCONT)
 
     thread = threading.Thread(target=alternate)
     if slowness > 1:
@@ -63,7 +61,6 @@ def throttled(
         over.set()
         if slowness > 1:
             thread.join()
-            _signal(pids(), signal.SIGCONT)
 
 
 def family(pid: int) -> list[int]:
@@ -164,6 +161,13 @@ def _serve(connection: Connection, task: Task, formats: Sequence[OutputFormat]) 
 
 def _quiet(_line: str) -> None:
     """Say nothing."""
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _signal(pids: Sequence[int], number: int) -> None:

@@ -100,6 +100,8 @@ def assembled(
     def rest(start: int, stop: int) -> tuple[Audio, Weights]:
         known, weights = _known(estimates, start, stop)
         mixture = read_padded(estimates.num_samples, start, stop, song.read)
+        if not weights.any():  # what follows would come to the same
+            return mixture, 1 - weights
         # How far all stems are there fades the mixture out; only what goes beyond it is taken
         # away, so that nothing is left, and no step, where the estimates become whole.
         whole = weights.min(axis=0)

@@ -4,16 +4,17 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from my_submission.audio.scratch import BLOCK_FRAMES
 from my_submission.budget.pace import WINDOW, Pace
 
-SAFETY = 2.0
+SAFETY = 1.75
 """Times what writing is expected to take, that is kept for it."""
+
+SAFETY_MEANWHILE = 1.5
+"""The same while it is written: by then the pace of the blocks before is known."""
 
 SLOWEST = 20.0
 """Times slower than it was measured that a machine is taken to be at most."""
-
-TELLING = 3 * WINDOW
-"""Seconds after which it tells something how long writing has taken so far."""
 
 LOST = 1.3
 """Times the seconds left that writing still has to take for estimates to be given up."""
@@ -28,7 +29,7 @@ class Finishing:
 
     Attributes:
         writing: Putting estimates together and writing them.
-        splitting: Splitting the mixture by frequency, per sample, with some to spare.
+        splitting: Splitting the mixture by frequency, per sample.
         closing: The part of writing that is left once all blocks have been taken: once more of it
             is kept, because then nothing can be done with less any more.
         most_splitting: What is kept for that at most, at any pace: on a machine so slow, estimates
@@ -76,7 +77,8 @@ class Hurry:
         self._closing = (1 + 1 / SAFETY) * finishing.closing
         self._writing = (finishing.writing - finishing.closing) / num_samples
         self._splitting = finishing.splitting * num_missing / num_samples
-        self._num_samples, self._deadline, self._pace = num_samples, deadline, pace
+        self._num_samples, self._deadline = num_samples, deadline
+        self._pace = self._probed = pace
         self._clock, self._began = clock, clock()
         self._position, self._expected, self._is_splitting = 0, 0.0, False
 
@@ -85,9 +87,13 @@ class Hurry:
         return self._pace * self._left(0) <= self._deadline - self._began
 
     def can_split(self, position: int) -> bool:
-        """Tell whether the block at a position, and all that follow, can be split by frequency."""
+        """Tell whether the block at a position can be split by frequency.
+
+        What follows it need not be, so that time is kept for no more than writing it.
+        """
         self._notice(position)
-        work = SAFETY * self._left(position) + (self._num_samples - position) * self._splitting
+        block = min(BLOCK_FRAMES, self._num_samples - position)
+        work = SAFETY_MEANWHILE * self._left(position) + block * self._splitting
         self._is_splitting = self._pace * work <= self._deadline - self._clock()
         return self._is_splitting
 
@@ -109,9 +115,9 @@ class Hurry:
             splitting = self._splitting if self._is_splitting else 0.0
             self._expected += (position - self._position) * (self._writing + splitting)
             self._position = position
-            elapsed = self._clock() - self._began
-            if elapsed >= TELLING:
-                self._pace = max(self._pace, elapsed / self._expected)
+            # It may have been stopped at the end of this, which then says nothing of its pace.
+            elapsed = self._clock() - self._began - WINDOW
+            self._pace = max(self._probed, elapsed / self._expected)
 
 
 def margin(limit: float) -> float:

@@ -162,10 +162,11 @@ class TimedSeparator:
             song = stack.enter_context(open_song(path, say=say, copy=copy))
             num_samples = copy.num_samples
             files = self.file_costs(fmt)
-            finishing = files.finishing(num_samples, seconds)
+            replaces = any(file.exists() for file in paths.values())
+            finishing = files.finishing(num_samples, seconds, replaces=replaces)
             deadline = began + seconds - margin(seconds)
             is_tight = time.monotonic() > finishing.tight_from(deadline)
-            own = probe() if is_tight else 1.0
+            own = self._probe() if is_tight else 1.0
             run = SongRun(
                 copy.sound,
                 num_samples,
@@ -173,7 +174,7 @@ class TimedSeparator:
                 deadline=deadline,
                 finishing=finishing,
                 clock=time.monotonic,
-                pace=Pace(time.monotonic, probe, own=own),
+                pace=Pace(time.monotonic, self._probe, own=own),
                 progress=progress,
             )
             stack.callback(run.close)
@@ -318,6 +319,15 @@ class TimedSeparator:
                 self._replace()
         for worker in self._workers:
             worker.pause()
+
+    def _probe(self) -> float:
+        """Measure this process's pace without the networks, which do not run at the end either."""
+        for worker in self._workers:
+            worker.pause()
+        try:
+            return probe()
+        finally:
+            self._resume()
 
     def _resume(self) -> None:
         for worker in self._workers:
