@@ -16,7 +16,7 @@ from my_submission.budget import timed_separator
 from my_submission.budget.messages import Task
 from my_submission.budget.worker_process import WorkerProcess
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
-from tests.budget.workers import worker
+from tests.budget.workers import stuck
 
 ROOT = Path(__file__).parents[1]
 
@@ -103,9 +103,9 @@ def test_the_limit_is_kept_and_what_was_done_is_told(
     submission = predictor.DemixPredictor()
     submission.prediction_setup()
     assert submission._separator is not None
-    worker(submission._separator).suspend()  # no pass ends in time
     paths = [tmp_path / "results" / f"{stem}.wav" for stem in STEMS]
-    submission.prediction(str(data / "mixture.wav"), *map(str, paths))
+    with stuck(submission._separator):  # no pass ends in time
+        submission.prediction(str(data / "mixture.wav"), *map(str, paths))
     record = json.loads((tmp_path / "results" / "mixture.budget.json").read_text())
     assert (record["step"], record["limit_seconds"]) == ("split", 1.0)
     assert 0 < record["used_seconds"] < 1

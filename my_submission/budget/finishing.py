@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from my_submission.audio.scratch import BLOCK_FRAMES
 from my_submission.budget.pace import WINDOW, Pace
 
-SAFETY = 1.75
-"""Times what writing is expected to take, that is kept for it."""
+SAFETY = 1.5
+"""Times what writing is expected to take, that is kept for it; see `safety`."""
 
-SAFETY_MEANWHILE = 1.5
-"""The same while it is written: by then the pace of the blocks before is known."""
+SAFETY_PER_PACE = 1 / 16
+"""The more of it, the slower the machine: what runs in shorter slices finds less in the caches."""
 
 SLOWEST = 20.0
 """Times slower than it was measured that a machine is taken to be at most."""
@@ -21,6 +21,14 @@ LOST = 1.3
 
 COPYING = 0.6
 """Share of what writing takes, that writing one stem and copying its file does."""
+
+
+def safety(pace: float) -> float:
+    """Give how many times what writing is expected to take is kept for it, before it begins.
+
+    While it is written the pace of the blocks before is known, and `SAFETY` will do.
+    """
+    return SAFETY + SAFETY_PER_PACE * min(pace, SLOWEST)
 
 
 @dataclass(frozen=True)
@@ -43,11 +51,11 @@ class Finishing:
 
     def tight_from(self, deadline: float) -> float:
         """Give from when on a machine that had become slow would not be done by a deadline."""
-        return deadline - SLOWEST * SAFETY * self.writing
+        return deadline - SLOWEST * safety(SLOWEST) * self.writing
 
     def latest(self, deadline: float, num_missing: int, pace: Pace) -> float:
         """Give when it has to begin, where so many samples have no estimate."""
-        writing = SAFETY * self.writing + self.closing
+        writing = safety(pace.own) * self.writing + self.closing
         in_full = pace.latest(deadline, writing + self.splitting * num_missing)
         return max(in_full, pace.latest(deadline - self.most_splitting, writing))
 
@@ -93,7 +101,7 @@ class Hurry:
         """
         self._notice(position)
         block = min(BLOCK_FRAMES, self._num_samples - position)
-        work = SAFETY_MEANWHILE * self._left(position) + block * self._splitting
+        work = SAFETY * self._left(position) + block * self._splitting
         self._is_splitting = self._pace * work <= self._deadline - self._clock()
         return self._is_splitting
 

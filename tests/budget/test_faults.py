@@ -21,7 +21,7 @@ from evaluator.time_limit import TimeLimitError, time_limit
 from my_submission import DemixError
 from my_submission.audio.output import FLOAT_WAV
 from my_submission.budget import timed_separator
-from my_submission.budget.finishing import SAFETY
+from my_submission.budget.finishing import safety
 from my_submission.budget.messages import Ready, Task
 from my_submission.budget.record import Record
 from my_submission.budget.timed_separator import TimedSeparator
@@ -31,6 +31,7 @@ from tests.audio.sound_files import file_size_limit, open_descriptors
 from tests.budget.workers import (
     require_stems,
     stems_in,
+    stuck,
     worker,
 )
 
@@ -117,9 +118,8 @@ def test_a_machine_that_is_slower_as_a_whole(
 def test_a_second_is_enough_where_nothing_can_be_run(
     starter: TimedSeparator, song: Path, tmp_path: Path
 ) -> None:
-    process = worker(starter)
-    process.suspend()  # no pass ends within the limit
-    record = separate(starter, song, tmp_path / "second", 1.0)
+    with stuck(starter):  # no pass ends within the limit
+        record = separate(starter, song, tmp_path / "second", 1.0)
     assert record.step == "split"
     assert [(part.start, part.stop) for part in record.degraded if part.step == "split"][-1] == (
         0,
@@ -180,7 +180,7 @@ def test_a_worker_that_is_not_ready_is_waited_for_no_longer_than_a_slow_machine_
         limit = 6.0
         record = separate(separator, half_minute, tmp_path / "out", limit)
         finishing = separator.file_costs(FLOAT_WAV).finishing(30 * SAMPLE_RATE, limit)
-        kept = 20 * SAFETY * finishing.writing
+        kept = 20 * safety(20) * finishing.writing
         assert record.used_seconds < limit - 0.5 * kept
         worker(separator).resume()
 

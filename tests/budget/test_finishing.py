@@ -11,10 +11,10 @@ from my_submission.budget.file_costs import SPLITTING_SHARE, FileCosts, measure_
 from my_submission.budget.finishing import (
     COPYING,
     SAFETY,
-    SAFETY_MEANWHILE,
     Finishing,
     Hurry,
     margin,
+    safety,
 )
 from my_submission.budget.pace import WINDOW, Pace, probe
 from tests.budget.fakes import Clock
@@ -34,17 +34,20 @@ def test_what_is_kept_grows_with_the_files_and_with_the_pace() -> None:
     costs = FileCosts(opening=1e-6, writing=1e-6, splitting=0.0, files=0.5)
     finishing = costs.finishing(SAMPLES, 240.0)
     clock = Clock()
-    assert finishing.latest(100.0, 0, Pace(clock)) == pytest.approx(100 - SAFETY * 1.5)
+    assert finishing.latest(100.0, 0, Pace(clock)) == pytest.approx(100 - safety(1.0) * 1.5)
     slow = Pace(clock, own=3.0)
-    assert finishing.latest(100.0, 0, slow) == pytest.approx(100 - 3 * SAFETY * 1.5)
+    assert finishing.latest(100.0, 0, slow) == pytest.approx(100 - 3 * safety(3.0) * 1.5)
+    assert safety(3.0) > safety(1.0)
 
 
 def test_files_that_take_others_places_may_take_longer() -> None:
     costs = FileCosts(opening=1e-6, writing=1e-6, splitting=0.0, replacing=2e-6)
     pace = Pace(Clock())
-    assert costs.finishing(SAMPLES, 240.0).latest(100.0, 0, pace) == pytest.approx(100 - SAFETY)
+    assert costs.finishing(SAMPLES, 240.0).latest(100.0, 0, pace) == pytest.approx(
+        100 - safety(1.0)
+    )
     latest = costs.finishing(SAMPLES, 240.0, replaces=True).latest(100.0, 0, pace)
-    assert latest < 100 - 3 * SAFETY
+    assert latest < 100 - 3 * safety(1.0)
 
 
 def test_passes_that_become_slower_or_faster_give_rise_to_a_probe() -> None:
@@ -91,7 +94,7 @@ def hurry(clock: Clock, deadline: float, pace: float = 1.0) -> Hurry:
 
 def test_nothing_is_split_or_written_that_cannot_be_ended() -> None:
     clock = Clock()
-    least = SAFETY_MEANWHILE * WRITING + SPLITTING * BLOCK_FRAMES / SAMPLES
+    least = SAFETY * WRITING + SPLITTING * BLOCK_FRAMES / SAMPLES
     assert hurry(clock, least + 0.01).can_split(0)
     assert not hurry(clock, least - 0.01).can_split(0)
     assert not hurry(clock, 2 * least - 0.01, pace=2.0).can_split(0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from my_submission.budget.coverage import FADE, Loudness
-from my_submission.budget.finishing import SAFETY, Finishing
+from my_submission.budget.finishing import Finishing, safety
 from my_submission.budget.ladder import Step
 from my_submission.budget.messages import Event, Written
 from my_submission.budget.pace import Pace
@@ -65,7 +65,7 @@ def make_run(clock: Clock, loudness: dict[int, Loudness]) -> Iterator[MakeRun]:
                 seconds * SAMPLE_RATE,
                 loudness[seconds],
                 deadline=until,
-                finishing=Finishing(writing / SAFETY, splitting),
+                finishing=Finishing(writing / safety(1.0), splitting),
                 clock=clock,
                 progress=progress,
                 pace=Pace(clock, probe, own=own),
@@ -271,7 +271,7 @@ def test_a_campaign_of_songs_is_never_late(
         assert clock.now <= limit - finishing["writing"] + 1e-6
         # Writing slows down with the networks, unless it came so late that no pass told of it.
         is_noticed = not clock.now - 3 * runner.longest < at <= clock.now
-        written = clock.now + slow(clock.now) * finishing["writing"] / SAFETY
+        written = clock.now + slow(clock.now) * finishing["writing"] / safety(1.0)
         assert written <= limit or not is_noticed
         for coverage in (*run.estimates.parts, *run.estimates.alone.values()):
             for place in {edge for s in coverage.stretches for edge in (s.start, s.stop - 1)}:

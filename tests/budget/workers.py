@@ -1,15 +1,17 @@
 """The worker's process, found and hindered as a busy machine would."""
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import psutil
 import soundfile
 
 from my_submission.budget.timed_separator import TimedSeparator
+from my_submission.budget.worker_process import WorkerProcess
 from my_submission.stems import STEMS
 
 
@@ -27,6 +29,15 @@ def worker(separator: TimedSeparator) -> psutil.Process:
     """Give a separator's worker."""
     (only,) = separator._workers
     return psutil.Process(only.pid)
+
+
+@contextmanager
+def stuck(separator: TimedSeparator) -> Iterator[None]:
+    """Keep a separator's worker from running, whatever the separator does."""
+    with patch.object(WorkerProcess, "resume"):
+        worker(separator).suspend()
+        yield
+    separator._resume()
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
