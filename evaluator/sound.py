@@ -129,6 +129,8 @@ class StraightFile(sf.SoundFile):  # type: ignore[misc]  # has no types
             super().__init__(os.open(path, os.O_RDONLY), closefd=True)
         except sf.LibsndfileError as error:
             raise unreadable(path, error) from error
+        except OSError as error:
+            raise EvaluatorError(f"{path} cannot be read: {error.strerror}") from error
 
     def seekable(self) -> bool:
         """Say no: after each read, soundfile would seek the place where libsndfile already is.

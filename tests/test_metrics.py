@@ -190,6 +190,15 @@ def test_museval_scores_no_song_with_a_silent_stem(tmp_path: Path, kind: str) ->
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["song"]
 
 
+def test_estimates_of_zeros_leave_the_whole_mixture(tmp_path: Path) -> None:
+    write_known_song(tmp_path, 1000, 44_100)
+    for stem in STEMS:
+        write_wav(tmp_path / "run" / f"{stem}.wav", np.zeros((1000, 1)))
+    scores = score_folder(tmp_path, "global").scores
+    assert scores["null_depth_db"] == 0
+    assert [scores["scores"][stem]["global_sdr"] for stem in STEMS] == [0] * 4
+
+
 def test_without_museval(tmp_path: Path) -> None:
     write_known_song(tmp_path, 6000, 44_100)
     fast, whole = (score_folder(tmp_path, metrics).scores for metrics in ("global", "all"))

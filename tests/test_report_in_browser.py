@@ -186,14 +186,20 @@ def test_both_schemes_can_be_read(browser: Browser, report: Path, scheme: Scheme
     opened.close()
 
 
-def test_a_missing_file_is_told(browser: Browser, report: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["missing", "damaged"])
+def test_a_file_that_is_of_no_use_is_told(
+    browser: Browser, report: Path, tmp_path: Path, how: str
+) -> None:
     shutil.copytree(report, tmp_path / "copy")
     for piece in tmp_path.rglob("piece-0.js"):
-        piece.unlink()
+        if how == "missing":
+            piece.unlink()
+        else:
+            piece.write_text(piece.read_text()[:1000])
     opened = Opened(browser, DESKTOP, "light")
     opened.page.goto((tmp_path / "copy" / "songs" / "001.html").as_uri())
     button(opened.page, "Play").click()
-    expect(opened.page.get_by_role("status")).to_contain_text("001/piece-0.js is missing")
+    expect(opened.page.get_by_role("status")).to_contain_text(f"001/piece-0.js is {how}")
     expect(opened.page.locator("#player")).to_have_attribute("data-state", "paused")
     opened.context.close()
 

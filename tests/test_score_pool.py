@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evaluator.errors import EvaluatorError
-from evaluator.score_pool import ScorePool, ScoringFaultError
+from evaluator.score_pool import LOWER_PRIORITY, ScorePool, ScoringFaultError
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -48,6 +48,15 @@ def test_songs_are_scored_side_by_side_in_other_processes(tmp_path: Path) -> Non
         processes = {future.result()[1] for future in futures}
     assert len(processes) == 2
     assert os.getpid() not in processes
+
+
+def niceness(_: None) -> int:
+    return os.nice(0)
+
+
+def test_scoring_gives_way_to_separation() -> None:
+    with ScorePool(niceness, processes=1) as pool:
+        assert pool.submit(None).result() == min(19, os.nice(0) + LOWER_PRIORITY)
 
 
 def test_a_process_is_used_again(tmp_path: Path) -> None:

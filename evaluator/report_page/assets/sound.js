@@ -207,7 +207,10 @@ class SongSound {
       this.waiting.set(index, resolve);
       const script = document.createElement("script");
       script.src = path;
-      script.onload = () => script.remove();
+      script.onload = () => {
+        script.remove();
+        reject(new Error(`${path} is damaged`)); // which changes nothing where it has come
+      };
       script.onerror = () => {
         script.remove();
         reject(new Error(`${path} is missing`));
