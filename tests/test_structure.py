@@ -9,7 +9,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("my_submission", "evaluator", "training")
+PACKAGES = ("my_submission", "evaluator", "submitting", "training")
 
 
 def sources(*folders: str) -> list[Path]:
@@ -62,6 +62,11 @@ def test_the_evaluators_protocol_stands_alone() -> None:
 def test_training_takes_little_of_the_submission_and_gives_nothing() -> None:
     for path in sources("evaluator", "my_submission"):
         assert not [module for module, _ in imports(path) if module.startswith("training")], path
+
+
+def test_nothing_that_the_grader_runs_needs_what_submits() -> None:
+    for path in [*sources("evaluator", "my_submission", "training"), ROOT / "predict.py"]:
+        assert not [module for module, _ in imports(path) if module.startswith("submitting")], path
 
 
 LAYERS = [

@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,8 @@ from my_submission.errors import DemixError
 from my_submission.stems import SAMPLE_RATE
 
 if TYPE_CHECKING:
+    from my_submission.budget.ladder import Plan
+    from my_submission.budget.messages import Task
     from my_submission.budget.timed_separator import TimedSeparator
 
 MINUTES = range(1, 9)
@@ -31,6 +34,23 @@ NO_LIMIT = 1e12
 
 LONGEST_FORECAST = 24 * 3600
 """Seconds of a song up to which the longest at full quality is looked for."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What songs take.
+
+    Attributes:
+        plans: Within the limit, by seconds of song.
+        full_seconds: At full quality, likewise.
+        longest_at_full_quality: Whole seconds of song that the limit allows.
+        set_up_seconds: That loading and measuring took.
+    """
+
+    plans: Mapping[float, "Plan"]
+    full_seconds: Mapping[float, float]
+    longest_at_full_quality: int
+    set_up_seconds: float
 
 
 def timing(
@@ -57,7 +77,6 @@ def timing(
     """
     from my_submission.budget.ladder import STEPS
     from my_submission.budget.messages import Task
-    from my_submission.budget.timed_separator import TimedSeparator
 
     console = batch.error_console()
 
@@ -65,17 +84,9 @@ def timing(
         console.print(line, markup=False, highlight=False)
 
     task = Task(name, models, device, precision, backend)
-    with _only(cores), TimedSeparator(task, say=say) as separator:
-        separator.set_up()
-        if not separator.is_set_up:
-            raise DemixError(f"{name}: not loaded and measured within an hour; try another device")
-        lengths = sorted({60.0 * minutes for minutes in MINUTES} | {longest})
-        plans = {length: separator.forecast(int(length * SAMPLE_RATE), limit) for length in lengths}
-        needed = {
-            length: separator.forecast(int(length * SAMPLE_RATE), NO_LIMIT).seconds
-            for length in lengths
-        }
-        full = _longest_at_full_quality(separator, limit)
+    with _only(cores):
+        forecast = measure(task, limit, longest, say)
+    plans, needed, full = forecast.plans, forecast.full_seconds, forecast.longest_at_full_quality
     if as_json:
         songs = [
             {
@@ -93,7 +104,7 @@ def timing(
             "system": name,
             "limit_seconds": limit,
             "cores": cores,
-            "set_up_seconds": round(separator.costs.set_up, 2),
+            "set_up_seconds": round(forecast.set_up_seconds, 2),
             "songs": songs,
             "longest_seconds": longest,
             "longest_at_full_quality_seconds": full,
@@ -110,6 +121,39 @@ def timing(
     if plans[longest].step != "full":
         say(f"a song of {longest:g} s would be degraded: take a faster system or device")
         raise typer.Exit(1)
+
+
+def measure(task: "Task", limit: float, longest: float, say: Callable[[str], None]) -> Forecast:
+    """Load a system, measure it, and plan songs within a limit.
+
+    Args:
+        task: What to run, and how.
+        limit: Seconds for a song.
+        longest: Seconds of the longest song to plan, beside those of whole minutes.
+        say: Gets a line for everything that the user should know.
+
+    Raises:
+        DemixError: It cannot be loaded and measured.
+    """
+    from my_submission.budget.timed_separator import TimedSeparator
+
+    lengths = sorted({60.0 * minutes for minutes in MINUTES} | {longest})
+    with TimedSeparator(task, say=say) as separator:
+        separator.set_up()
+        if not separator.is_set_up:
+            raise DemixError(
+                f"{task.system}: not loaded and measured within an hour; try another device"
+            )
+
+        def plan(length: float, limit: float) -> "Plan":
+            return separator.forecast(int(length * SAMPLE_RATE), limit)
+
+        return Forecast(
+            plans={length: plan(length, limit) for length in lengths},
+            full_seconds={length: plan(length, NO_LIMIT).seconds for length in lengths},
+            longest_at_full_quality=_longest_at_full_quality(separator, limit),
+            set_up_seconds=separator.costs.set_up,
+        )
 
 
 @contextmanager

@@ -1,0 +1,83 @@
+"""Whether songs are in time, as `demix timing` tells it on this machine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from my_submission.cli.timing import LONGEST_SONG, Forecast, measure
+from submitting.checks import Check, ok, to_do, warning
+from submitting.submission import Submission
+
+NAME = "timing"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What was measured.
+
+    Attributes:
+        check: What it means for the submission.
+        summary: One line for the tag; empty where nothing was measured.
+    """
+
+    check: Check
+    summary: str
+
+
+def timing(submission: Submission, say: Callable[[str], None]) -> Timing:
+    """Measure the system, and see whether the longest song to expect is in time.
+
+    The challenge of 2021 gets stems in time whatever happens, of less quality where time is short:
+    that is a warning. In that of 2023 a song that is late has failed.
+
+    Raises:
+        DemixError: The system cannot be loaded.
+    """
+    from my_submission.budget.messages import Task
+    from my_submission.devices import resolve_device
+
+    challenge = submission.challenge
+    limit = challenge.song_limit(LONGEST_SONG)
+    forecast = measure(Task(submission.system, submission.models), limit, LONGEST_SONG, say)
+    device = resolve_device("auto")
+    seconds = forecast.full_seconds[LONGEST_SONG]
+    summary = f"{LONGEST_SONG:g} s of song in {seconds:.1f} s of {limit:g} s, on {_machine(device)}"
+    if challenge.song_seconds is None:
+        check = _must_be_in_time(submission, forecast, device, summary)
+    else:
+        check = _may_be_degraded(forecast, summary)
+    return Timing(check, summary)
+
+
+def _may_be_degraded(forecast: Forecast, summary: str) -> Check:
+    step = forecast.plans[LONGEST_SONG].step
+    if step == "full":
+        return ok(NAME, summary)
+    return warning(
+        NAME,
+        f"{summary}: on a machine like this, songs above {forecast.longest_at_full_quality} s "
+        f"would lose quality (step {step}); demix timing tells more",
+    )
+
+
+def _must_be_in_time(
+    submission: Submission, forecast: Forecast, device: str, summary: str
+) -> Check:
+    """Compare each length with its own limit, which short songs may miss where long ones do not."""
+    late = [
+        length
+        for length, seconds in forecast.full_seconds.items()
+        if seconds > submission.challenge.song_limit(length)
+    ]
+    if not late:
+        return ok(NAME, summary)
+    text = f"{summary}: a song of {late[0]:g} s would be late"
+    if submission.wants_gpu and device == "cpu":
+        return warning(NAME, f'{text} here, without the GPU that "gpu" asks for')
+    return to_do(NAME, f'{text}; take a faster system, or "gpu": true in aicrowd.json')
+
+
+def _machine(device: str) -> str:
+    from evaluator.limits import available_cores
+    from my_submission.cli.info import processor
+
+    return f"{device}, {available_cores()} cores of {processor()}"
