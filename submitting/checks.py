@@ -51,6 +51,11 @@ def worst(name: str, problems: list[Check], fine: str) -> Check:
     return Check(name, "to do" if is_refused else "warning", texts)
 
 
+def number(count: int, what: str) -> str:
+    """Say how many there are of what is counted, such as ``1 file`` or ``2 files``."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def some(names: list[str], most: int = 3) -> str:
     """Give the first of some names, and how many more there are."""
     more = len(names) - most

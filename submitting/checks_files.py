@@ -5,7 +5,7 @@ import shutil
 from pathlib import PurePosixPath
 
 from my_submission import weights
-from submitting.checks import Check, ok, some, to_do, warning, worst
+from submitting.checks import Check, number, ok, some, to_do, warning, worst
 from submitting.contents import SUBMODULE, SYMBOLIC_LINK, lfs_object
 from submitting.git import GitError
 from submitting.submission import Submission
@@ -43,7 +43,9 @@ def system_weights(submission: Submission) -> Check:
     unchecked = [status.weight.file for status in statuses if status.reason]
     if unchecked and not problems:
         problems.append(warning(name, f"no hash is listed for {some(unchecked)}: not verified"))
-    return worst(name, list(dict.fromkeys(problems)), f"{len(statuses)} files of {system} verified")
+    return worst(
+        name, list(dict.fromkeys(problems)), f"{number(len(statuses), 'file')} of {system} verified"
+    )
 
 
 def _obstacle(submission: Submission, path: str) -> str:
@@ -102,7 +104,9 @@ def large_file_storage(submission: Submission) -> Check:
     ]
     if absent:
         problems.append(to_do(name, f"not on this machine: {some(absent)}; git lfs fetch"))
-    return worst(name, problems, f"{len(in_lfs)} files in it, none above 5 MB outside ({version})")
+    return worst(
+        name, problems, f"{number(len(in_lfs), 'file')} in it, none above 5 MB outside ({version})"
+    )
 
 
 def size(submission: Submission) -> Check:

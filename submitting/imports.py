@@ -30,7 +30,7 @@ def is_there(name):
 def imports(name):
     try:
         importlib.import_module(name)
-    except ImportError:
+    except Exception:  # whatever a package does when it is imported, the module is not there
         return False
     return True
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from evaluator.run_description import weight_hashes
 from my_submission.errors import DemixError
+from my_submission.weights import sha256_of, weight_files
 from submitting.checks import Check
 from submitting.checks_image import REQUIREMENTS
 from submitting.environment import fresh_environment, installed_versions
@@ -64,7 +64,7 @@ def submit(submission: Submission, *, dry_run: bool, run: Path | None, show: Sho
     rehearsal = rehearse(submission, python, say)
     show(rehearsal)
     _refuse([rehearsal])
-    hashes = weight_hashes(submission.system, submission.models)
+    hashes = weight_hashes(submission)
     folders = run_folders(submission.repository.root, submission.system) if run is None else [run]
     message = write_message(
         TagMessage(
@@ -83,6 +83,17 @@ def submit(submission: Submission, *, dry_run: bool, run: Path | None, show: Sho
         say(f"pushing {branch} and {submission.tag} to {submission.remote}")
         push(submission, branch, message)
     return message
+
+
+def weight_hashes(submission: Submission) -> dict[str, str]:
+    """Give the SHA-256 of each of the system's files, as they are listed in what is pushed.
+
+    Raises:
+        DemixError: One cannot be read.
+    """
+    folder = submission.models / submission.system
+    listed = weight_files(submission.system, submission.manifest)
+    return {weight.file: sha256_of(folder / weight.file) for weight in listed}
 
 
 def _refuse(checks: list[Check]) -> None:

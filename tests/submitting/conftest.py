@@ -1,0 +1,113 @@
+"""Fixtures of the tests of submitting."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from my_submission import cli
+from my_submission.budget.ladder import Plan, Step
+from my_submission.cli.timing import Forecast
+from submitting.challenges import CHALLENGES, ChallengeName
+from submitting.git import Repository
+from submitting.submission import Submission
+from tests.submitting.tree import CONFIGURATION, Tree, require_git_lfs
+
+Demix = Callable[..., int]
+Make = Callable[..., Submission]
+
+
+@pytest.fixture(scope="session")
+def folder_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder for what is made once: git's configuration, environments, a first tree."""
+    folder = tmp_path_factory.mktemp("submitting")
+    (folder / "gitconfig").write_text(CONFIGURATION)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_users(folder_of_all: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the user's configuration, environments and variables out of it."""
+    require_git_lfs()
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(folder_of_all / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder_of_all / "cache"))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    for name in (
+        "GIT_DIR",
+        "GIT_AUTHOR_NAME",
+        "GIT_COMMITTER_NAME",
+        "PIP_FIND_LINKS",
+        "DEMIX_SYSTEM",
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def first_tree(folder_of_all: Path) -> Tree:
+    """Give a tree to copy."""
+    tree = Tree(folder_of_all / "first")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_CONFIG_GLOBAL", str(folder_of_all / "gitconfig"))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        tree.make()
+    return tree
+
+
+@pytest.fixture
+def tree(first_tree: Tree, tmp_path: Path) -> Tree:
+    """Give a small submission, committed, with an empty remote."""
+    return first_tree.copy_to(tmp_path / "tree")
+
+
+def forecast(step: Step = "full", seconds_per_second: float = 0.1) -> Forecast:
+    """Give what `demix timing` measures, made up."""
+    plan = Plan(step, 43.0, 1, 0)
+    return Forecast(
+        plans={60.0: plan, 430.0: plan},
+        full_seconds={length: seconds_per_second * length for length in (60.0, 430.0)},
+        longest_at_full_quality=77,
+        set_up_seconds=1.0,
+    )
+
+
+@pytest.fixture(autouse=True)
+def quick_timing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no networks be loaded: the tree's weights are none."""
+    monkeypatch.setattr("submitting.timing.measure", lambda *_arguments: forecast())
+
+
+@pytest.fixture
+def demix(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Iterator[Demix]:
+    """Give a function that runs `demix ARGS` in the tree and returns its exit status."""
+    monkeypatch.chdir(tree.root)
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run_demix(*arguments: str | Path) -> int:
+        monkeypatch.setattr(sys, "argv", ["demix", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return int(end.value.code or 0)
+
+    yield run_demix
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def submission(tree: Tree) -> Make:
+    """Give a function that makes the submission of what is checked out in the tree."""
+
+    def make(
+        description: str = "first try",
+        *,
+        challenge: ChallengeName = "mdx21",
+        system: str = "starter",
+        remote: str = "aicrowd",
+    ) -> Submission:
+        kind = CHALLENGES[challenge]
+        return Submission(Repository(tree.root), kind, system, remote, description)
+
+    return make

@@ -1,0 +1,213 @@
+"""The rehearsal: a fresh clone, run as the challenge runs it, on a small submission."""
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from evaluator.errors import EvaluatorError
+from evaluator.sound import STEMS
+from submitting import network_guard, rehearsal
+from submitting.checks import Check
+from submitting.environment import fresh_environment
+from submitting.rehearsal import rehearse, verify_stems, write_song
+from submitting.submission import Submission
+from tests.submitting.conftest import Make
+from tests.submitting.tree import FILES, SETTINGS_2023, Tree
+
+CONNECT = """
+import socket
+socket.create_connection(("127.0.0.1", 9), timeout=5)
+"""
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    """Give what is said."""
+    return []
+
+
+def perform(submission: Submission, lines: list[str]) -> Check:
+    requirements = submission.repository.root / "requirements.txt"
+    return rehearse(submission, fresh_environment(requirements, lines.append), lines.append)
+
+
+def test_a_good_submission_passes(submission: Make, lines: list[str]) -> None:
+    check = perform(submission(), lines)
+    assert check.status == "ok", check
+    assert check.text.startswith("a fresh clone separated 30 s in ")
+    assert check.text.endswith("; four stems verified")
+
+
+def test_nothing_is_left_of_it(
+    submission: Make, lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    perform(submission(), lines)
+    assert lines[-1].startswith(f"rehearsal: a fresh clone in {tmp_path / 'scratch'}")
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_only_what_is_committed_is_rehearsed(
+    tree: Tree, submission: Make, lines: list[str]
+) -> None:
+    tree.change("predict.py", FILES["predict.py"] + "\nimport my_submission.helper\n")
+    tree.write("my_submission/helper.py", "")
+    check = perform(submission(), lines)
+    assert check.status == "to do"
+    assert "No module named 'my_submission.helper'" in check.text
+    assert [line for line in lines if line.startswith("  | Traceback")]
+
+
+def test_weights_come_from_this_repository_whatever_address_is_set(
+    tree: Tree, submission: Make, lines: list[str]
+) -> None:
+    tree.change(".lfsconfig", "[lfs]\n\turl = http://127.0.0.1:9/none\n")
+    assert perform(submission(), lines).status == "ok"
+
+
+def test_weights_that_are_not_here_cannot_be_rehearsed(
+    tree: Tree, submission: Make, lines: list[str]
+) -> None:
+    made = submission()
+    for path in (tree.root / ".git" / "lfs" / "objects").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    check = perform(made, lines)
+    assert check.status == "to do"
+    assert "cannot be cloned" in check.text
+
+
+@pytest.mark.parametrize("unshare", [None, ("false",), ("/no/such/program",)])
+def test_there_is_no_network(
+    tree: Tree,
+    submission: Make,
+    lines: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    unshare: tuple[str, ...] | None,
+) -> None:
+    if unshare is not None:
+        monkeypatch.setattr(network_guard, "UNSHARE", unshare)
+    assert perform(submission(), lines).status == "ok"
+    tree.change("predict.py", CONNECT + FILES["predict.py"])
+    check = perform(submission(), lines)
+    assert check.status == "to do"
+    if unshare is not None:
+        assert "no network for Python (audit hook)" in check.text
+        assert check.text.endswith("OSError: there is no network during prediction")
+    else:
+        assert "no network " in check.text
+
+
+def test_the_challenges_variables_are_set_and_ours_are_not(
+    tree: Tree, submission: Make, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DEMIX_SYSTEM", "DEMIX_MODELS", "HTTPS_PROXY", "https_proxy", "PYTHONPATH"):
+        monkeypatch.setenv(name, "set")
+    tree.change("predict.py", FILES["predict.py"] + "\nprint(sorted(os.environ.items()))\n1 / 0\n")
+    perform(submission(), lines)
+    told = " ".join(lines)
+    for name, value in (
+        ("INFERENCE_SETUP_TIMEOUT_SECONDS", "900"),
+        ("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "240"),
+        ("AICROWD_IS_GRADING", "true"),
+    ):
+        assert f"('{name}', '{value}')" in told
+    for name in ("TEST_DATASET_PATH", "RESULTS_DATASET_PATH"):
+        assert f"('{name}', " in told
+    for name in ("DEMIX_SYSTEM", "DEMIX_MODELS", "HTTPS_PROXY", "https_proxy"):
+        assert f"('{name}', " not in told
+    assert "'set')" not in told
+
+
+def test_a_submission_of_2023(tree: Tree, submission: Make, lines: list[str]) -> None:
+    tree.settings(SETTINGS_2023)
+    assert perform(submission(challenge="mdx23"), lines).status == "ok"
+    tree.change("my_submission/separate.py", "import none_such\n")
+    check = perform(submission(challenge="mdx23"), lines)
+    assert (check.status, "No module named 'none_such'" in check.text) == ("to do", True)
+
+
+def test_a_late_song_of_2023_is_said(tree: Tree, submission: Make, lines: list[str]) -> None:
+    tree.settings(SETTINGS_2023)
+    made = submission(challenge="mdx23")
+    slow = replace(made, challenge=replace(made.challenge, song_share=0.001))
+    check = perform(slow, lines)
+    assert (check.status, "without loading" in check.text) == ("warning", True)
+
+
+def test_what_does_not_end_is_ended(
+    tree: Tree, submission: Make, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.change("predict.py", "import time\ntime.sleep(600)\n")
+    monkeypatch.setattr(rehearsal, "GRACE_SECONDS", 0.0)
+    made = submission()
+    quick = replace(made, challenge=replace(made.challenge, set_up_seconds=0.5, song_seconds=0.5))
+    began = time.monotonic()
+    check = perform(quick, lines)
+    assert "had not ended after" in check.text
+    assert time.monotonic() - began < 300  # of 600
+
+
+def test_stems_must_be_there(tree: Tree, submission: Make, lines: list[str]) -> None:
+    tree.change("predict.py", "print('done')\n")
+    check = perform(submission(), lines)
+    assert check.status == "to do"
+    assert check.text.startswith("it ran, but ")
+    assert check.text.endswith("bass.wav is missing")
+
+
+def test_another_commit_than_the_one_that_was_checked_is_not_rehearsed(
+    tree: Tree, submission: Make, lines: list[str]
+) -> None:
+    made = submission()
+    assert made.head == tree.head
+    tree.change("predict.py", "print('another')\n")
+    assert "there was a commit meanwhile" in perform(made, lines).text
+
+
+@pytest.mark.parametrize(
+    ("frames", "channels", "rate", "value", "told"),
+    [
+        (1000, 2, 44_100, 0.1, None),
+        (999, 2, 44_100, 0.1, "999 samples"),
+        (1000, 1, 44_100, 0.1, "1 channels"),
+        (1000, 2, 48_000, 0.1, "48000 Hz"),
+        (1000, 2, 44_100, np.nan, "NaN"),
+    ],
+)
+def test_stems_are_verified(
+    tmp_path: Path, frames: int, channels: int, rate: int, value: float, told: str | None
+) -> None:
+    soundfile.write(tmp_path / "mixture.wav", np.zeros((1000, 2)), 44_100)
+    for stem in STEMS:
+        soundfile.write(tmp_path / f"{stem}.wav", np.zeros((1000, 2)), 44_100)
+    sound = np.full((frames, channels), value)
+    soundfile.write(tmp_path / "other.wav", sound, rate, subtype="FLOAT")
+    if told is None:
+        verify_stems(tmp_path / "mixture.wav", tmp_path)
+    else:
+        with pytest.raises(EvaluatorError, match=told):
+            verify_stems(tmp_path / "mixture.wav", tmp_path)
+
+
+def test_the_song_is_the_same_every_time_and_does_not_clip(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_song(tmp_path / name / "mixture.wav")
+    first, second = ((tmp_path / name / "mixture.wav").read_bytes() for name in ("a", "b"))
+    assert first == second
+    sound, rate = soundfile.read(tmp_path / "a" / "mixture.wav")
+    assert (sound.shape, rate) == ((30 * 44_100, 2), 44_100)
+    assert 0.1 < abs(sound).max() < 0.99
+
+
+def test_this_python_has_a_version_that_the_environment_has_too(
+    tree: Tree, lines: list[str]
+) -> None:
+    python = fresh_environment(tree.root / "requirements.txt", lines.append)
+    assert python.resolve() == Path(sys.executable).resolve()

@@ -1,0 +1,306 @@
+"""`demix submit` and `demix submissions` as a participant meets them."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from submitting.git import GitError, Repository
+from submitting.tag_message import read_message
+from tests.submitting.conftest import Demix
+from tests.submitting.tree import MANIFEST, NETWORK, SETTINGS_2023, Tree, snapshot
+
+TAG = "submission-first-try"
+TAG_REF = f"refs/tags/{TAG}"
+SUBMIT = ("submit", "first try", "-n", "starter")
+
+
+def test_a_submission_arrives_whole(tree: Tree, demix: Demix, tmp_path: Path) -> None:
+    assert demix(*SUBMIT) == 0
+    assert tree.remote_refs() == {"refs/heads/main": tree.head, TAG_REF: tree.head}
+    assert tree.git("cat-file", "-t", TAG, folder=tree.bare) == "tag"
+    assert tree.git("rev-parse", TAG) == tree.git("rev-parse", TAG, folder=tree.bare)
+    tree.git("clone", "--quiet", str(tree.bare), str(tmp_path / "grader"), folder=tmp_path)
+    assert (tmp_path / "grader" / "models" / "starter" / "net.onnx").read_bytes() == NETWORK
+    assert tree.git("status", "--porcelain") == ""
+
+
+def test_the_tag_tells_what_was_submitted(tree: Tree, demix: Demix) -> None:
+    assert demix(*SUBMIT) == 0
+    message = read_message(tree.git("tag", "--list", "--format=%(contents)", TAG))
+    assert (message.description, message.system, message.challenge) == (
+        "first try",
+        "starter",
+        "mdx21",
+    )
+    assert message.weights["net.onnx"] in MANIFEST
+    assert message.versions["python"].startswith("3.")
+    assert message.timing.startswith("430 s of song in 43.0 s of 240 s, on ")
+    assert "four stems verified" in message.rehearsal
+    assert message.score == "not scored"
+
+
+def test_every_check_is_a_line(demix: Demix, capsys: pytest.CaptureFixture[str]) -> None:
+    assert demix(*SUBMIT, "--dry-run") == 0
+    lines = capsys.readouterr().out.split("\n\n")[0].splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        f"ok       {name}"
+        for name in (
+            "working tree",
+            "git's author",
+            "remote",
+            "tag",
+            "entry points",
+            "system",
+            "aicrowd.json",
+            "weights",
+            "Git LFS",
+            "size",
+            "large files",
+            "secrets",
+            "apt.txt",
+            "requirements.txt",
+            "timing",
+            "rehearsal",
+        )
+    ]
+
+
+def test_a_dry_run_changes_nothing(
+    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = snapshot(tree.root, tree.bare)
+    assert demix(*SUBMIT, "--dry-run") == 0
+    assert snapshot(tree.root, tree.bare) == before
+    out = capsys.readouterr().out
+    assert f"{TAG} would be:\n\nfirst try\n\nSystem: starter\n" in out
+    assert out.endswith("nothing was pushed: --dry-run\n")
+
+
+def test_what_is_to_do_is_said_all_at_once_and_nothing_is_changed(
+    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.settings(authors=["aicrowd-username"], external_dataset_used=False)
+    tree.change("my_submission/user_config.py", 'SYSTEM = "leaderboard_a"\n')
+    tree.write("notes.txt", "not committed")
+    before = snapshot(tree.root, tree.bare)
+    assert demix(*SUBMIT) == 1
+    assert snapshot(tree.root, tree.bare) == before
+    out, errors = capsys.readouterr()
+    to_do = [line.split(":")[0] for line in out.splitlines() if line.startswith("to do")]
+    assert to_do == ["to do    working tree", "to do    system", "to do    aicrowd.json"]
+    assert errors.splitlines()[-1] == (
+        "error: not submitted, and nothing changed: see to working tree, system, aicrowd.json, "
+        "and run the same command again"
+    )
+
+
+def test_submitting_twice_submits_once(
+    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert demix(*SUBMIT) == 0
+    before = snapshot(tree.bare)
+    capsys.readouterr()
+    assert demix(*SUBMIT) == 0
+    assert snapshot(tree.bare) == before
+    assert capsys.readouterr().out == f"{TAG} is on aicrowd at this commit already: nothing to do\n"
+
+
+def test_a_tag_is_never_moved(tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]) -> None:
+    assert demix(*SUBMIT) == 0
+    first = tree.git("rev-parse", TAG)
+    tree.change("apt.txt", "ffmpeg\n")
+    assert demix(*SUBMIT) == 1
+    assert "a tag is never moved: describe this submission otherwise, such as 'first try 2'" in (
+        capsys.readouterr().out
+    )
+    assert tree.git("rev-parse", TAG) == tree.git("rev-parse", TAG, folder=tree.bare) == first
+    assert demix("submit", "first try 2", "-n", "starter") == 0
+    assert demix("submit", "First Try!", "-n", "starter", "--dry-run") == 1
+    assert "such as 'First Try! 3'" in capsys.readouterr().out
+
+
+def test_a_tag_that_only_this_repository_has_is_taken_too(tree: Tree, demix: Demix) -> None:
+    tree.git("tag", TAG)
+    assert demix(*SUBMIT) == 1
+    assert tree.remote_refs() == {}
+
+
+def test_an_unchanged_commit_is_refused_because_the_challenge_ignores_it(
+    demix: Demix, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert demix(*SUBMIT) == 0
+    assert demix("submit", "second try", "-n", "starter") == 1
+    assert f"was submitted as {TAG}: the challenge ignores another" in capsys.readouterr().out
+
+
+def test_a_stop_between_the_push_and_the_tags_name_here_is_made_good(
+    tree: Tree, demix: Demix
+) -> None:
+    assert demix(*SUBMIT) == 0
+    submitted = tree.git("rev-parse", TAG)
+    tree.git("tag", "--delete", TAG)
+    assert demix(*SUBMIT) == 0
+    assert tree.git("rev-parse", TAG) == submitted
+
+
+def test_the_challenge_of_2023_is_known_by_its_settings(tree: Tree, demix: Demix) -> None:
+    tree.settings(SETTINGS_2023)
+    assert demix(*SUBMIT) == 0
+    message = read_message(tree.git("tag", "--list", "--format=%(contents)", TAG))
+    assert message.challenge == "mdx23"
+    assert "43.0 s of 675.1 s" in message.timing
+
+
+def test_a_challenge_that_the_settings_are_not_for_is_refused(
+    demix: Demix, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert demix(*SUBMIT, "--challenge", "mdx23") == 1
+    assert "\"challenge_id\" is 'evaluations-api-music-demixing': mdx23 has" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("submit", "first try", "-n", "none_such"), "system 'none_such' is unknown"),
+        (("submit", "...", "-n", "starter"), "has no letters or digits of ASCII"),
+        (("submit", "", "-n", "starter"), "has no letters or digits of ASCII"),
+    ],
+)
+def test_bad_arguments_are_one_line(
+    demix: Demix, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str
+) -> None:
+    assert demix(*arguments) == 1
+    out, errors = capsys.readouterr()
+    assert out == ""
+    assert errors.startswith("error: ")
+    assert told in errors
+    assert errors.count("\n") == 1
+
+
+def test_outside_of_a_repository(
+    demix: Demix,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert demix(*SUBMIT) == 1
+    assert "is in no git repository" in capsys.readouterr().err
+
+
+def test_before_the_first_commit(
+    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(tree.root / ".git")
+    tree.git("init", "--quiet")
+    assert demix(*SUBMIT) == 1
+    assert capsys.readouterr().err == (
+        "error: nothing is committed yet: git add and git commit first\n"
+    )
+
+
+def test_a_rejected_push_leaves_nothing_and_may_be_repeated(
+    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hook = tree.hook("pre-receive", "echo no room for you >&2; exit 1")
+    assert demix(*SUBMIT) == 1
+    assert "aicrowd rejected the push: no room for you." in capsys.readouterr().err
+    assert tree.remote_refs() == {}
+    assert tree.git("tag") == ""
+    hook.unlink()
+    assert demix(*SUBMIT) == 0
+    assert TAG_REF in tree.remote_refs()
+
+
+def test_a_tag_that_alone_is_rejected_takes_the_branch_with_it(tree: Tree, demix: Demix) -> None:
+    tree.hook("update", 'case "$1" in refs/tags/*) exit 1;; esac')
+    assert demix(*SUBMIT) == 1
+    assert tree.remote_refs() == {}
+
+
+def test_a_remote_without_git_lfs_gets_nothing(
+    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.git("config", "lfs.url", "http://127.0.0.1:9/no-lfs-here")
+    assert demix(*SUBMIT) == 1
+    errors = capsys.readouterr().err
+    assert "aicrowd did not take the files of Git LFS" in errors
+    assert "run the same command again" in errors
+    assert tree.remote_refs() == {}
+    assert tree.git("tag") == ""
+    tree.git("config", "--unset", "lfs.url")
+    assert demix(*SUBMIT) == 0
+
+
+def test_an_interrupted_push_leaves_nothing_and_may_be_repeated(
+    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hook = tree.hook("pre-push", f"kill -INT {os.getpid()}; exec sleep 5", remote=False)
+    assert demix(*SUBMIT) == 130
+    assert capsys.readouterr().err.endswith("error: interrupted\n")
+    assert tree.remote_refs() == {}
+    assert tree.git("tag") == ""
+    hook.unlink()
+    assert demix(*SUBMIT) == 0
+
+
+def test_a_push_of_which_only_the_answer_is_lost_has_succeeded(
+    tree: Tree, demix: Demix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Repository.text
+
+    def lose(repository: Repository, *arguments: str, given: str | None = None) -> str:
+        done = run(repository, *arguments, given=given)
+        if arguments[0] == "push":
+            raise GitError("push", "fatal: the remote end hung up unexpectedly")
+        return done
+
+    monkeypatch.setattr(Repository, "text", lose)
+    assert demix(*SUBMIT) == 0
+    monkeypatch.undo()
+    assert tree.git("rev-parse", TAG) == tree.git("rev-parse", TAG, folder=tree.bare)
+
+
+def test_submissions_are_listed_with_what_they_carry(
+    tree: Tree,
+    demix: Demix,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert demix("submissions") == 0
+    assert capsys.readouterr().out.startswith("no submissions: ")
+    assert demix(*SUBMIT) == 0
+    tree.change("apt.txt", "ffmpeg\n")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2051-02-03 04:05 +0000")
+    tree.git("tag", "--annotate", "--message", "by hand", "submission-by-hand")
+    tree.git("tag", "another-tag")
+    capsys.readouterr()
+
+    assert demix("submissions") == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{TAG}  20")
+    for line in (
+        "  first try\n  system: starter for mdx21\n  score: not scored\n  timing: 430 s of song in",
+        "\n  weights: net.onnx ",
+        "\n  versions: python 3.",
+        f"  {tree.head[:7]}\n  by hand\n",
+    ):
+        assert line in out
+    assert "another-tag" not in out
+
+    assert demix("submissions", "--json") == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert (first["tag"], first["message"]["weights"].keys()) == (TAG, {"net.onnx"})
+    assert (second["commit"], second["message"]["description"]) == (tree.head, "by hand")
+
+
+def test_the_command_is_installed_with_the_package() -> None:
+    from importlib.metadata import entry_points
+
+    assert "submitting" in entry_points(group="demix.commands").names
