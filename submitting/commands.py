@@ -12,14 +12,11 @@ from my_submission.cli.batch import error_console
 from my_submission.cli.options import NameOption
 from my_submission.display import shown
 from my_submission.errors import DemixError
-from my_submission.systems import find_system
 from submitting.challenges import CHALLENGES, ChallengeName, challenge_of
 from submitting.checks import Check
 from submitting.git import Repository
 from submitting.submission import Submission, read_settings, slug
 from submitting.submissions import Submitted, submissions_of
-from submitting.submit import submit as submit_it
-from submitting.submit import was_submitted
 
 COLOURS = {"ok": "green", "warning": "yellow", "to do": "red"}
 
@@ -68,6 +65,11 @@ def submit(
     a short song, in a fresh environment and without a network. Only then Git LFS's files, the
     branch and the tag are pushed. Run it again after whatever went wrong.
     """
+    # Late: networks' libraries take seconds to import.
+    from my_submission.systems import find_system
+    from submitting.submit import submit as submit_it
+    from submitting.submit import was_submitted
+
     find_system(name)
     slug(description)
     repository = Repository.containing(Path.cwd())

@@ -29,7 +29,8 @@ class GitError(DemixError):
 
 def _reason(output: str) -> str:
     """Give the line that tells most: git's own complaint, else the last one."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    without_passwords = re.sub(r"://[^/@\s]+@", "://", output)
+    lines = [line.strip() for line in without_passwords.splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(_HINTS)]
     for beginning in ("fatal:", "error:"):
         for line in telling:

@@ -7,8 +7,8 @@ from my_submission.errors import DemixError
 from my_submission.weights import sha256_of, weight_files
 from submitting.checks import Check
 from submitting.checks_image import REQUIREMENTS
+from submitting.checks_settings import configured_system
 from submitting.environment import fresh_environment, installed_versions
-from submitting.git import GitError
 from submitting.preflight import Preflight
 from submitting.push import fetch_tag, is_submitted, push
 from submitting.rehearsal import rehearse
@@ -21,7 +21,7 @@ Say = Callable[[str], None]
 
 
 def was_submitted(submission: Submission, *, dry_run: bool) -> bool:
-    """Tell whether an earlier run has submitted this very commit by this very tag.
+    """Tell whether an earlier run has submitted just what is here, by this very tag.
 
     What a stop had kept that run from doing is done: the tag gets its name here too.
 
@@ -29,9 +29,10 @@ def was_submitted(submission: Submission, *, dry_run: bool) -> bool:
         GitError: The tag cannot be fetched.
     """
     try:
-        found = is_submitted(submission)
-    except GitError:
-        return False  # the checks say what is wrong with the remote
+        found = is_submitted(submission) and not submission.repository.changes()
+        found = found and configured_system(submission) == submission.system
+    except DemixError:
+        return False  # the checks say what is wrong
     if found and not dry_run:
         fetch_tag(submission)
     return found

@@ -1,11 +1,15 @@
 """The rehearsal: a fresh clone, run as the challenge runs it, on a small submission."""
 
+import os
+import re
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
@@ -17,7 +21,7 @@ from submitting.environment import fresh_environment
 from submitting.rehearsal import rehearse, verify_stems, write_song
 from submitting.submission import Submission
 from tests.submitting.conftest import Make
-from tests.submitting.tree import FILES, SETTINGS_2023, Tree
+from tests.submitting.tree import FILES, SEPARATE, SETTINGS_2023, Tree
 
 CONNECT = """
 import socket
@@ -133,12 +137,52 @@ def test_a_submission_of_2023(tree: Tree, submission: Make, lines: list[str]) ->
     assert (check.status, "No module named 'none_such'" in check.text) == ("to do", True)
 
 
-def test_a_late_song_of_2023_is_said(tree: Tree, submission: Make, lines: list[str]) -> None:
-    tree.settings(SETTINGS_2023)
+@pytest.mark.parametrize(("gpu", "status"), [(False, "to do"), (True, "warning")])
+def test_a_song_of_2023_must_be_in_time(
+    tree: Tree,
+    submission: Make,
+    lines: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    gpu: bool,
+    status: str,
+) -> None:
+    monkeypatch.setattr(rehearsal, "resolve_device", lambda _device: "cpu")
+    tree.settings(SETTINGS_2023, gpu=gpu)
+    tree.change("my_submission/separate.py", "import time\n\n" + SEPARATE + "    time.sleep(0.2)\n")
     made = submission(challenge="mdx23")
+    assert perform(made, lines).status == "ok"
     slow = replace(made, challenge=replace(made.challenge, song_share=0.001))
     check = perform(slow, lines)
-    assert (check.status, "without loading" in check.text) == ("warning", True)
+    assert check.status == status
+    assert re.search(r"the song alone took \d+\.\d s of 0\.0 s", check.text)
+
+
+def test_an_interrupt_ends_it_and_leaves_nothing(
+    tree: Tree,
+    submission: Make,
+    lines: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    tree.change(
+        "predict.py",
+        f"""
+import os, signal, time
+from pathlib import Path
+Path({str(tmp_path / "pid")!r}).write_text(str(os.getpid()))
+os.kill({os.getpid()}, signal.SIGINT)
+time.sleep(600)
+""",
+    )
+    with pytest.raises(KeyboardInterrupt):
+        perform(submission(), lines)
+    assert list((tmp_path / "scratch").iterdir()) == []
+    number = int((tmp_path / "pid").read_text())
+    # Whoever is to take note of its end may not have done so.
+    with suppress(psutil.NoSuchProcess):
+        assert psutil.Process(number).status() == psutil.STATUS_ZOMBIE
 
 
 def test_what_does_not_end_is_ended(

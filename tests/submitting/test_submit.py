@@ -108,6 +108,24 @@ def test_submitting_twice_submits_once(
     assert capsys.readouterr().out == f"{TAG} is on aicrowd at this commit already: nothing to do\n"
 
 
+def test_what_is_not_committed_since_is_not_taken_for_submitted(
+    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert demix(*SUBMIT) == 0
+    assert demix("submit", "first try", "-n", "leaderboard_a") == 1
+    assert "names starter: write" in capsys.readouterr().out
+    tree.write("apt.txt", "ffmpeg\n")
+    assert demix(*SUBMIT) == 1
+    assert "not committed: apt.txt" in capsys.readouterr().out
+
+
+def test_the_hooks_of_git_lfs_do_not_mind(tree: Tree, demix: Demix) -> None:
+    tree.git("lfs", "install", "--local")
+    assert (tree.root / ".git" / "hooks" / "pre-push").is_file()
+    assert demix(*SUBMIT) == 0
+    assert TAG_REF in tree.remote_refs()
+
+
 def test_a_tag_is_never_moved(tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]) -> None:
     assert demix(*SUBMIT) == 0
     first = tree.git("rev-parse", TAG)
@@ -298,6 +316,11 @@ def test_submissions_are_listed_with_what_they_carry(
     first, second = json.loads(capsys.readouterr().out)
     assert (first["tag"], first["message"]["weights"].keys()) == (TAG, {"net.onnx"})
     assert (second["commit"], second["message"]["description"]) == (tree.head, "by hand")
+
+
+def test_passwords_of_addresses_are_not_shown() -> None:
+    error = GitError("push", "fatal: unable to access 'https://me:word@example.org/x.git/'")
+    assert str(error) == "git push: unable to access 'https://example.org/x.git/'"
 
 
 def test_the_command_is_installed_with_the_package() -> None:
