@@ -68,10 +68,7 @@ def fresh_environment(requirements: Path, say: Callable[[str], None]) -> Path:
     Raises:
         DemixError: It cannot be made; the message says what pip complained of.
     """
-    try:
-        wanted = requirements.read_bytes()
-    except OSError as error:
-        raise DemixError(f"{requirements.name} cannot be read: {error.strerror}") from error
+    wanted = _with_included(requirements)
     root = cache_folder()
     folder = root / environment_key(wanted)
     try:
@@ -92,6 +89,17 @@ def fresh_environment(requirements: Path, say: Callable[[str], None]) -> Path:
             "another XDG_CACHE_HOME"
         ) from error
     return folder / "bin" / "python"
+
+
+def _with_included(requirements: Path) -> bytes:
+    """Read the file, and those that it includes by ``-r`` and ``-c``."""
+    try:
+        text = requirements.read_bytes()
+        names = re.findall(rb"(?m)^\s*(?:-[rc]|--requirement|--constraint)[\s=]*(\S+)", text)
+        included = [(requirements.parent / name.decode()).read_bytes() for name in names]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DemixError(f"{requirements.name} cannot be read: {error}") from error
+    return b"\0".join([text, *included])
 
 
 def _make(folder: Path, requirements: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from evaluator.aggregation import average, counted, mean_over_stems
 from evaluator.command_errors import as_demix_errors
 from evaluator.run_reading import read_run
-from evaluator.runs import Run
+from evaluator.runs import Run, places
 from evaluator.sound import STEMS
 from my_submission.errors import DemixError
 
@@ -67,9 +67,11 @@ def _score(run: Run) -> str:
         return NOT_SCORED
     values = {stem: {METRIC: score} for stem, score in found.scores.items()}
     mean = mean_over_stems(values, METRIC)
-    parts = [] if mean is None else [f"{mean:.2f}"]
-    parts += [f"{stem} {found.scores[stem]:.2f}" for stem in STEMS if stem in found.scores]
-    text = f"{', '.join(parts)} dB SDR, {counted(len(songs), len(songs))}"
+    parts = [f"{stem} {found.scores[stem]:.2f}" for stem in STEMS if stem in found.scores]
+    parts += [] if mean is None else [f"mean {mean:.2f}"]
+    data = ", ".join(sorted(filter(None, (Path(place).name for place in places(songs)))))
+    text = f"challenge's SDR in dB: {', '.join(parts)}; {counted(len(songs), len(songs))}"
+    text += f" of {data}" if data else ""
     notes = list(run.warnings)
     if any(song.origin is None or "weights" not in song.origin for song in songs):
         notes.append("made with weights that are not recorded")

@@ -75,8 +75,11 @@ def test_an_environment_is_made_once(requirements: Path, cache: Path) -> None:
     assert lines == [said]
     assert first.is_relative_to(cache)
     assert first.parent.parent.name == environment_key(requirements.read_bytes())
-    requirements.write_text("\n")
-    assert fresh_environment(requirements, lines.append) != first
+    (requirements.parent / "more.txt").write_text("\n")
+    requirements.write_text("-r more.txt\n")
+    including = fresh_environment(requirements, lines.append)
+    (requirements.parent / "more.txt").write_text("# something else\n")
+    assert len({first, including, fresh_environment(requirements, lines.append)}) == 3
 
 
 def test_an_environment_that_was_stopped_is_made_again(requirements: Path, cache: Path) -> None:
@@ -124,6 +127,9 @@ def test_environments_that_nobody_uses_are_removed(requirements: Path) -> None:
 def test_requirements_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(DemixError, match=r"none\.txt cannot be read"):
         fresh_environment(tmp_path / "none.txt", lambda _line: None)
+    (tmp_path / "some.txt").write_text("-r none.txt\n")
+    with pytest.raises(DemixError, match=r"some\.txt cannot be read: .*none\.txt"):
+        fresh_environment(tmp_path / "some.txt", lambda _line: None)
 
 
 def test_a_cache_that_cannot_be_written(

@@ -76,7 +76,11 @@ def run(tmp_path: Path) -> Path:
 
 def test_the_score_of_a_run_with_these_weights(run: Path) -> None:
     told = local_score([run.parent / "none", run], "starter", HASHES)
-    assert told == "4.75, bass 4.00, drums 5.00, other 5.00, vocals 5.00 dB SDR, 2 songs"
+    assert told == (
+        "challenge's SDR in dB: bass 4.00, drums 5.00, other 5.00, vocals 5.00, mean 4.75; 2 songs"
+    )
+    write_scores(run, "a", 4.0, reference="/data/musdb18/test/a")
+    assert local_score([run], "starter", HASHES).endswith("; 2 songs of test")
 
 
 def test_no_score_is_made_up(run: Path, tmp_path: Path) -> None:
@@ -90,6 +94,8 @@ def test_no_score_is_made_up(run: Path, tmp_path: Path) -> None:
         f"{NOT_SCORED} (starter in separated: of starter)"
     )
     assert local_score([tmp_path], "starter", HASHES).startswith(NOT_SCORED)
+    (run / "a" / "scores.json").write_text("{")
+    assert local_score([run], "starter", HASHES).startswith(f"{NOT_SCORED} (")
 
 
 def test_what_a_score_means_little_for_is_said(run: Path) -> None:
