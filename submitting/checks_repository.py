@@ -57,7 +57,7 @@ def remote(submission: Submission) -> Check:
             f"{submission.remote}'s {branch} has commits that yours lacks: "
             f"git pull --rebase {submission.remote} {branch}",
         )
-    return ok(name, f"{submission.remote} answers and has room for {branch or 'a branch'}")
+    return ok(name, f"{submission.remote} answers, and {branch or 'a branch'} can be pushed there")
 
 
 def tag(submission: Submission) -> Check:
