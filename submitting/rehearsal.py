@@ -11,7 +11,6 @@ import numpy as np
 import soundfile
 
 from evaluator.errors import EvaluatorError
-from evaluator.sound import STEMS, SoundReader, read_together, require_same_form
 from my_submission.audio.scratch_space import scratch_folder
 from my_submission.devices import resolve_device
 from my_submission.errors import DemixError
@@ -20,6 +19,7 @@ from submitting.checks import Check, ok, to_do, warning
 from submitting.git import GitError, Repository
 from submitting.network_guard import Guard, network_guard
 from submitting.programs import Ended, run_limited
+from submitting.rehearsal_results import problem_of_budget, verify_stems
 from submitting.submission import Submission
 
 NAME = "rehearsal"
@@ -154,8 +154,11 @@ def _perform(submission: Submission, run: _Run, python: Path, say: Callable[[str
     stems = run.results if challenge.name == "mdx21" else run.results / "predictions"
     try:
         verify_stems(run.mixture, stems / SONG)
+        problem = problem_of_budget(NAME, stems / SONG)
     except EvaluatorError as error:
         return to_do(NAME, f"it ran, but {error}")
+    if problem is not None:
+        return problem
     text = (
         f"a fresh clone separated {SONG_SECONDS} s in {ended.seconds:.1f} s, loading included; "
         f"{guard.kind}; four stems verified"
@@ -210,17 +213,3 @@ def _environment(submission: Submission, run: _Run, python: Path, guard: Guard) 
         **guard.environment,
         **own,
     }
-
-
-def verify_stems(mixture: Path, folder: Path) -> None:
-    """Check four stems: there, stereo, finite, of the mixture's rate and length.
-
-    Raises:
-        EvaluatorError: One is not.
-    """
-    with SoundReader(mixture) as song:
-        for stem in STEMS:
-            with SoundReader(folder / f"{stem}.wav") as reader:
-                require_same_form(song, reader)
-                for _ in read_together(reader):
-                    pass

@@ -111,3 +111,9 @@ def submission(tree: Tree) -> Make:
         return Submission(Repository(tree.root), kind, system, remote, description)
 
     return make
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    """Give what is said."""
+    return []

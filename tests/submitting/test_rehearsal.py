@@ -8,36 +8,21 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 import soundfile
 
-from evaluator.errors import EvaluatorError
-from evaluator.sound import STEMS
 from submitting import network_guard, rehearsal
-from submitting.checks import Check
 from submitting.environment import fresh_environment
-from submitting.rehearsal import rehearse, verify_stems, write_song
-from submitting.submission import Submission
+from submitting.rehearsal import write_song
 from tests.submitting.conftest import Make
+from tests.submitting.outcomes import perform
 from tests.submitting.tree import FILES, SEPARATE, SETTINGS_2023, Tree
 
 CONNECT = """
 import socket
 socket.create_connection(("127.0.0.1", 9), timeout=5)
 """
-
-
-@pytest.fixture
-def lines() -> list[str]:
-    """Give what is said."""
-    return []
-
-
-def perform(submission: Submission, lines: list[str]) -> Check:
-    requirements = submission.repository.root / "requirements.txt"
-    return rehearse(submission, fresh_environment(requirements, lines.append), lines.append)
 
 
 def test_a_good_submission_passes(submission: Make, lines: list[str]) -> None:
@@ -213,31 +198,6 @@ def test_another_commit_than_the_one_that_was_checked_is_not_rehearsed(
     assert made.head == tree.head
     tree.change("predict.py", "print('another')\n")
     assert "there was a commit meanwhile" in perform(made, lines).text
-
-
-@pytest.mark.parametrize(
-    ("frames", "channels", "rate", "value", "told"),
-    [
-        (1000, 2, 44_100, 0.1, None),
-        (999, 2, 44_100, 0.1, "999 samples"),
-        (1000, 1, 44_100, 0.1, "1 channels"),
-        (1000, 2, 48_000, 0.1, "48000 Hz"),
-        (1000, 2, 44_100, np.nan, "NaN"),
-    ],
-)
-def test_stems_are_verified(
-    tmp_path: Path, frames: int, channels: int, rate: int, value: float, told: str | None
-) -> None:
-    soundfile.write(tmp_path / "mixture.wav", np.zeros((1000, 2)), 44_100)
-    for stem in STEMS:
-        soundfile.write(tmp_path / f"{stem}.wav", np.zeros((1000, 2)), 44_100)
-    sound = np.full((frames, channels), value)
-    soundfile.write(tmp_path / "other.wav", sound, rate, subtype="FLOAT")
-    if told is None:
-        verify_stems(tmp_path / "mixture.wav", tmp_path)
-    else:
-        with pytest.raises(EvaluatorError, match=told):
-            verify_stems(tmp_path / "mixture.wav", tmp_path)
 
 
 def test_the_song_is_the_same_every_time_and_does_not_clip(tmp_path: Path) -> None:

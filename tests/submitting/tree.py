@@ -44,9 +44,8 @@ by_hand = "example.org"
 """
 
 SEPARATE = '''
-"""Gives a quarter of the mixture four times, by Python's own modules."""
+"""Gives the mixture four times, each with another stretch left out, by Python's own modules."""
 
-import shutil
 from pathlib import Path
 
 STEMS = ("bass", "drums", "other", "vocals")
@@ -56,8 +55,10 @@ def separate(mixture, folder):
     network = Path(__file__).parents[1] / "models" / "starter" / "net.onnx"
     assert network.stat().st_size > 5_000_000, "these are no weights"
     folder.mkdir(parents=True, exist_ok=True)
-    for stem in STEMS:
-        shutil.copy(mixture, folder / f"{stem}.wav")
+    for number, stem in enumerate(STEMS, start=1):
+        sound = bytearray(mixture.read_bytes())
+        sound[1000 * number : 1000 * (number + 1)] = bytes(1000)
+        (folder / f"{stem}.wav").write_bytes(sound)
 '''
 
 FILES = {
