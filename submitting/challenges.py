@@ -6,9 +6,6 @@ from typing import Literal
 
 ChallengeName = Literal["mdx21", "mdx23"]
 
-LONGEST_SONG = 430.0
-"""Seconds of the longest song to expect, as `demix timing` has it."""
-
 TAG_PREFIX = "submission-"
 """With which every tag begins that is evaluated."""
 
@@ -28,6 +25,7 @@ class Challenge:
         set_up_seconds: Limit of the set-up.
         song_seconds: Limit of a song, whatever its length; None where the length decides.
         song_share: Limit of a song as a multiple of its length, otherwise.
+        cores: Of the grader's machine; None where that is not known.
     """
 
     name: ChallengeName
@@ -37,6 +35,7 @@ class Challenge:
     set_up_seconds: float
     song_seconds: float | None
     song_share: float
+    cores: int | None
 
     def song_limit(self, length: float) -> float:
         """Give the seconds that a song of so many seconds may take."""
@@ -55,6 +54,7 @@ CHALLENGES: dict[ChallengeName, Challenge] = {
         set_up_seconds=_MDX21_SET_UP,
         song_seconds=_MDX21_SONG,
         song_share=0.0,
+        cores=None,
     ),
     # Limit and hardware (4 cores, 16 GB, a T4 where `gpu` is true) as its starter kit states them.
     "mdx23": Challenge(
@@ -65,6 +65,7 @@ CHALLENGES: dict[ChallengeName, Challenge] = {
         set_up_seconds=_MDX21_SET_UP,  # none is known
         song_seconds=None,
         song_share=_MDX23_SHARE,
+        cores=4,
     ),
 }
 

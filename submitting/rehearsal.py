@@ -17,6 +17,7 @@ from my_submission.errors import DemixError
 from submitting import mdx23_run
 from submitting.checks import Check, ok, to_do, warning
 from submitting.git import GitError, Repository
+from submitting.hardware import cores_of_the_grader
 from submitting.network_guard import Guard, network_guard
 from submitting.programs import Ended, run_limited
 from submitting.rehearsal_results import problem_of_budget, verify_stems
@@ -140,13 +141,14 @@ def _perform(submission: Submission, run: _Run, python: Path, say: Callable[[str
         if challenge.name == "mdx21"
         else [str(python), "-c", Path(mdx23_run.__file__).read_text(encoding="utf-8")]
     )
-    ended = run_limited(
-        [*guard.prefix, *program],
-        folder=run.clone,
-        environment=_environment(submission, run, python, guard),
-        limit=most,
-        log=run.folder / "log",
-    )
+    with cores_of_the_grader(submission):
+        ended = run_limited(
+            [*guard.prefix, *program],
+            folder=run.clone,
+            environment=_environment(submission, run, python, guard),
+            limit=most,
+            log=run.folder / "log",
+        )
     if ended.status != 0:
         for line in ended.lines:
             say(f"  | {line}")
@@ -189,6 +191,8 @@ def _failure(ended: Ended, guard: Guard) -> str:
 def _environment(submission: Submission, run: _Run, python: Path, guard: Guard) -> dict[str, str]:
     """Give the run's variables: the challenge's, and little else."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    if not submission.wants_gpu:
+        kept["CUDA_VISIBLE_DEVICES"] = ""  # as on the grader's machine
     challenge = submission.challenge
     (run.results / "predictions").mkdir(parents=True)
     if challenge.name == "mdx21":

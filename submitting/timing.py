@@ -5,9 +5,13 @@ from dataclasses import dataclass
 
 from my_submission.cli.timing import LONGEST_SONG, Forecast, measure
 from submitting.checks import Check, ok, to_do, warning
+from submitting.hardware import cores_of_the_grader, device_option, machine
 from submitting.submission import Submission
 
 NAME = "timing"
+
+USUAL_SONG = 240.0
+"""Seconds of a song as most are."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,9 @@ class Timing:
 def timing(submission: Submission, say: Callable[[str], None]) -> Timing:
     """Measure the system, and see whether the longest song to expect is in time.
 
-    The challenge of 2021 gets stems in time whatever happens, of less quality where time is short:
-    that is a warning. In that of 2023 a song that is late has failed.
+    It is measured on what the grader has too. The challenge of 2021 gets stems in time whatever
+    happens, of less quality where time is short: that is a warning, unless there is no time for
+    the networks. In that of 2023 a song that is late has failed.
 
     Raises:
         DemixError: The system cannot be loaded.
@@ -37,18 +42,34 @@ def timing(submission: Submission, say: Callable[[str], None]) -> Timing:
 
     challenge = submission.challenge
     limit = challenge.song_limit(LONGEST_SONG)
-    forecast = measure(Task(submission.system, submission.models), limit, LONGEST_SONG, say)
-    device = resolve_device("auto")
+    device = resolve_device(device_option(submission))
+    task = Task(submission.system, submission.models, device)
+    with cores_of_the_grader(submission):
+        forecast = measure(task, limit, LONGEST_SONG, say)
+        on = machine(device)
     seconds = forecast.full_seconds[LONGEST_SONG]
-    summary = f"{LONGEST_SONG:g} s of song in {seconds:.1f} s of {limit:g} s, on {_machine(device)}"
+    summary = f"{LONGEST_SONG:g} s of song in {seconds:.1f} s of {limit:g} s, on {on}"
     if challenge.song_seconds is None:
         check = _must_be_in_time(submission, forecast, device, summary)
     else:
-        check = _may_be_degraded(forecast, summary)
+        check = _may_be_degraded(submission, forecast, device, summary)
     return Timing(check, summary)
 
 
-def _may_be_degraded(forecast: Forecast, summary: str) -> Check:
+def _may_be_degraded(
+    submission: Submission, forecast: Forecast, device: str, summary: str
+) -> Check:
+    set_up_limit = submission.challenge.set_up_seconds
+    without = [
+        length for length in (USUAL_SONG, LONGEST_SONG) if forecast.plans[length].step == "split"
+    ]
+    reason = ""
+    if forecast.set_up_seconds > set_up_limit:
+        reason = f"the set-up took {forecast.set_up_seconds:.0f} s of {set_up_limit:g} s"
+    elif without:
+        reason = f"a song of {without[0]:g} s would have no time for all networks (step split)"
+    if reason:
+        return _refused_unless_a_gpu_is_lacking(submission, device, f"{summary}: {reason}")
     step = forecast.plans[LONGEST_SONG].step
     if step == "full":
         return ok(NAME, summary)
@@ -71,13 +92,11 @@ def _must_be_in_time(
     if not late:
         return ok(NAME, summary)
     text = f"{summary}: a song of {late[0]:g} s would be late"
+    return _refused_unless_a_gpu_is_lacking(submission, device, text)
+
+
+def _refused_unless_a_gpu_is_lacking(submission: Submission, device: str, text: str) -> Check:
     if submission.wants_gpu and device == "cpu":
         return warning(NAME, f'{text} here, without the GPU that "gpu" asks for')
-    return to_do(NAME, f'{text}; take a faster system, or "gpu": true in aicrowd.json')
-
-
-def _machine(device: str) -> str:
-    from evaluator.limits import available_cores
-    from my_submission.cli.info import processor
-
-    return f"{device}, {available_cores()} cores of {processor()}"
+    gpu = ', or "gpu": true in aicrowd.json' if "gpu" in submission.challenge.switches else ""
+    return to_do(NAME, f"{text}; take a faster system{gpu}")

@@ -84,7 +84,7 @@ def timing(
         console.print(line, markup=False, highlight=False)
 
     task = Task(name, models, device, precision, backend)
-    with _only(cores):
+    with only(cores):
         forecast = measure(task, limit, longest, say)
     plans, needed, full = forecast.plans, forecast.full_seconds, forecast.longest_at_full_quality
     if as_json:
@@ -157,7 +157,7 @@ def measure(task: "Task", limit: float, longest: float, say: Callable[[str], Non
 
 
 @contextmanager
-def _only(cores: int | None) -> Iterator[None]:
+def only(cores: int | None) -> Iterator[None]:
     """Have this process, and those that it starts, use so many cores.
 
     Raises:

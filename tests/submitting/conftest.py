@@ -63,14 +63,20 @@ def tree(first_tree: Tree, tmp_path: Path) -> Tree:
     return first_tree.copy_to(tmp_path / "tree")
 
 
-def forecast(step: Step = "full", seconds_per_second: float = 0.1) -> Forecast:
+def forecast(
+    step: Step = "full",
+    seconds_per_second: float = 0.1,
+    *,
+    longest: Step | None = None,
+    set_up: float = 1.0,
+) -> Forecast:
     """Give what `demix timing` measures, made up."""
     plan = Plan(step, 43.0, 1, 0)
     return Forecast(
-        plans={60.0: plan, 430.0: plan},
-        full_seconds={length: seconds_per_second * length for length in (60.0, 430.0)},
+        plans={60.0: plan, 240.0: plan, 430.0: Plan(longest or step, 43.0, 1, 0)},
+        full_seconds={length: seconds_per_second * length for length in (60.0, 240.0, 430.0)},
         longest_at_full_quality=77,
-        set_up_seconds=1.0,
+        set_up_seconds=set_up,
     )
 
 

@@ -1,21 +1,16 @@
 """The checks of files, of what the image is built from and of the timing, on real repositories."""
 
 import os
-import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from my_submission.cli.timing import measure
 from submitting import checks_files, checks_image
 from submitting.checks_secrets import secrets
-from submitting.submission import Submission
-from submitting.timing import timing
-from tests.submitting.conftest import Make, forecast
+from tests.submitting.conftest import Make
 from tests.submitting.outcomes import fine, refused, say, warned
-from tests.submitting.tree import NETWORK, SETTINGS_2023, Tree
+from tests.submitting.tree import NETWORK, Tree
 
 WEIGHTS = "models/starter/net.onnx"
 
@@ -197,51 +192,3 @@ def test_requirements_that_cannot_be_installed(tree: Tree, submission: Make) -> 
     refused(
         checks_image.requirements(submission(), say), "pip failed: ", "no-such-package-anywhere"
     )
-
-
-# Timing.
-
-
-@pytest.mark.parametrize(
-    ("challenge", "settings", "made_up", "status", "told"),
-    [
-        ("mdx21", {}, forecast(), "ok", "430 s of song in 43.0 s of 240 s, on "),
-        (
-            "mdx21",
-            {},
-            forecast("part", 1.0),
-            "warning",
-            "above 77 s would lose quality (step part)",
-        ),
-        ("mdx23", SETTINGS_2023, forecast(), "ok", "of 675.1 s"),
-        ("mdx23", {**SETTINGS_2023, "gpu": False}, forecast("part", 2.0), "to do", "would be late"),
-        ("mdx23", SETTINGS_2023, forecast("part", 2.0), "warning", "without the GPU"),
-    ],
-)
-def test_songs_must_be_in_time(
-    tree: Tree,
-    submission: Callable[..., Submission],
-    monkeypatch: pytest.MonkeyPatch,
-    challenge: str,
-    settings: dict[str, object],
-    made_up: object,
-    status: str,
-    told: str,
-) -> None:
-    tree.settings({"again": 1, **settings})
-    monkeypatch.setattr("submitting.timing.measure", lambda *_arguments: made_up)
-    monkeypatch.setattr("my_submission.devices.resolve_device", lambda _device: "cpu")
-    found = timing(submission(challenge=challenge), say)
-    assert (found.check.status, told in found.check.text) == (status, True), found.check
-    assert found.check.text.startswith(found.summary)
-
-
-def test_the_timing_is_that_of_demix_timing(
-    submission: Make, models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("submitting.timing.measure", measure)
-    monkeypatch.setattr(Submission, "models", models)
-    lines: list[str] = []
-    found = timing(submission(), lines.append)
-    assert re.match(r"430 s of song in [\d.]+ s of 240 s, on ", found.summary)
-    assert any(line.startswith("starter runs on ") for line in lines)

@@ -114,6 +114,20 @@ def test_the_challenges_variables_are_set_and_ours_are_not(
     assert "'set')" not in told
 
 
+@pytest.mark.parametrize("gpu", [False, True])
+def test_a_gpu_is_there_only_where_the_challenge_gives_one(
+    tree: Tree, submission: Make, lines: list[str], monkeypatch: pytest.MonkeyPatch, gpu: bool
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    tree.settings(SETTINGS_2023, gpu=gpu)
+    tree.change(
+        "my_submission/separate.py",
+        "import os\nprint('devices', repr(os.environ['CUDA_VISIBLE_DEVICES']))\n1 / 0\n",
+    )
+    perform(submission(challenge="mdx23"), lines)
+    assert f"  | devices {'7' if gpu else ''!r}" in lines
+
+
 def test_a_submission_of_2023(tree: Tree, submission: Make, lines: list[str]) -> None:
     tree.settings(SETTINGS_2023)
     assert perform(submission(challenge="mdx23"), lines).status == "ok"
