@@ -9,7 +9,9 @@ from submitting.submission import SETTINGS, Submission, read_settings
 
 USER_CONFIG = "my_submission/user_config.py"
 IMAGE_FILES = (SETTINGS, "apt.txt", "requirements.txt")
-PLACEHOLDER = "aicrowd-username"
+PLACEHOLDERS = ("aicrowd-username", "your-aicrowd-username", "your-name")
+"""What stands in examples of ``aicrowd.json`` where an author's name is to come."""
+
 _EXECUTABLE = "100755"
 
 EXTERNAL_DATA = {
@@ -131,14 +133,9 @@ def _ids(submission: Submission, found: dict[str, object]) -> list[Check]:
 
 def _people(found: dict[str, object]) -> list[Check]:
     authors = found.get("authors")
-    is_list = isinstance(authors, list) and bool(authors)
+    named = authors if isinstance(authors, list) else []
     problems = []
-    if (
-        not is_list
-        or not isinstance(authors, list)
-        or any(not isinstance(author, str) or not author.strip() for author in authors)
-        or PLACEHOLDER in authors
-    ):
+    if not named or not all(_is_name(author) for author in named):
         problems.append(
             to_do(SETTINGS, f'"authors" is {authors!r}: give a list of AIcrowd user names, yours')
         )
@@ -146,6 +143,10 @@ def _people(found: dict[str, object]) -> list[Check]:
     if not isinstance(description, str) or not description.strip():
         problems.append(to_do(SETTINGS, '"description" is empty: say what is submitted'))
     return problems
+
+
+def _is_name(author: object) -> bool:
+    return isinstance(author, str) and author.strip() not in ("", *PLACEHOLDERS)
 
 
 def _switches(submission: Submission, found: dict[str, object]) -> list[Check]:

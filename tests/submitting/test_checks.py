@@ -1,5 +1,7 @@
 """The checks of the repository and of what the challenge reads, on real repositories."""
 
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -129,6 +131,9 @@ def test_a_configuration_that_names_no_system(tree: Tree, submission: Make, text
         ({"grader_id": "other"}, "\"grader_id\" is 'other': mdx21 has"),
         ({"challenge_id": None}, '"challenge_id" is None'),
         ({"authors": ["aicrowd-username"]}, '"authors" is'),
+        ({"authors": ["somebody", "your-aicrowd-username"]}, '"authors" is'),
+        ({"authors": ["your-name "]}, '"authors" is'),
+        ({"authors": [""]}, '"authors" is'),
         ({"authors": []}, '"authors" is []'),
         ({"authors": None}, '"authors" is None'),
         ({"authors": [" "]}, '"authors" is'),
@@ -176,6 +181,20 @@ def test_settings_of_2023(tree: Tree, submission: Make) -> None:
     warned(checks_settings.settings(submission(challenge="mdx23")), "four cores")
     tree.settings(SETTINGS_2023)
     fine(checks_settings.settings(submission(challenge="mdx23")))
+
+
+def test_the_example_in_the_documentation_is_refused_until_it_is_edited(
+    tree: Tree, submission: Make
+) -> None:
+    text = Path("docs/submitting.md").read_text()
+    (example,) = re.findall(r"(?s)```json\n(.*?)```", text)
+    tree.change("aicrowd.json", example)
+    made = submission(challenge="mdx23", system="leaderboard_c")
+    check = checks_settings.settings(made)
+    refused(check, "\"authors\" is ['your-aicrowd-username']: give a list")
+    assert ";" not in check.text  # nothing else is wrong with it
+    tree.settings({**json.loads(example), "authors": ["somebody"]})
+    fine(checks_settings.settings(made))
 
 
 @pytest.mark.parametrize("text", ["{", "[]", None])
