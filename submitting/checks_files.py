@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from my_submission import weights
 from submitting.checks import Check, number, ok, some, to_do, warning, worst
-from submitting.contents import SUBMODULE, SYMBOLIC_LINK, lfs_object
+from submitting.contents import SUBMODULE, SYMBOLIC_LINK, is_in, lfs_objects
 from submitting.git import GitError
 from submitting.submission import Submission
 
@@ -97,16 +97,34 @@ def large_file_storage(submission: Submission) -> Check:
                 "git lfs migrate import --above=5MB rewrites the commits",
             )
         )
-    absent = [
-        file.path
-        for file in in_lfs
-        if file.pointer and not lfs_object(submission.repository, file.pointer).is_file()
-    ]
+    folder = lfs_objects(submission.repository)
+    absent = [file.path for file in in_lfs if file.pointer and not is_in(folder, file.pointer)]
     if absent:
         problems.append(to_do(name, f"not on this machine: {some(absent)}; git lfs fetch"))
+    now = {file.digest for file in in_lfs}
+    lost = [
+        blob.path
+        for blob, pointer in submission.outgoing_pointers
+        if blob.digest not in now and not is_in(folder, pointer)
+    ]
+    if lost:
+        # Git LFS pushes what earlier commits have, too, and fails where it has not got it.
+        problems.append(
+            to_do(
+                name,
+                f"of an earlier commit that would be pushed, not on this machine: {some(lost)}; "
+                f"git lfs fetch --all {_remotes_to_ask(submission)}",
+            )
+        )
     return worst(
         name, problems, f"{number(len(in_lfs), 'file')} in it, none above 5 MB outside ({version})"
     )
+
+
+def _remotes_to_ask(submission: Submission) -> str:
+    """Give the remotes that may have what this repository lacks: any but the one to push to."""
+    others = [name for name in submission.repository.remotes() if name != submission.remote]
+    return " or ".join(others) or "REMOTE, the one that has them"
 
 
 def size(submission: Submission) -> Check:

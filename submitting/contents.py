@@ -96,16 +96,23 @@ def read_pointer(contents: bytes) -> Pointer | None:
     return Pointer(found[1].decode(), int(found[2])) if found else None
 
 
-def outgoing_blobs(repository: Repository, remote: str) -> list[Blob]:
+def outgoing_blobs(repository: Repository, there: Iterable[str]) -> list[Blob]:
     """List what a push of the commit that is checked out would send, history included.
 
-    What the remote had when it was last asked counts as sent. Contents that lie under several
-    names come once.
+    Contents that lie under several names come once.
+
+    Args:
+        repository: Of the commit.
+        there: Hashes of what the remote has; those that are unknown here do not matter.
 
     Raises:
         GitError: git failed.
     """
-    listed = repository.text("rev-list", "--objects", "HEAD", "--not", f"--remotes={remote}")
+    named = "".join(f"{digest}\n" for digest in there)
+    rows = repository.text("cat-file", "--batch-check=%(objectname)", given=named) if named else ""
+    known = [row for row in rows.splitlines() if " " not in row]  # "HASH missing" else
+    wanted = "".join(f"{digest}\n" for digest in ("HEAD", *(f"^{digest}" for digest in known)))
+    listed = repository.text("rev-list", "--objects", "--stdin", given=wanted)
     if not listed:
         return []
     rows = repository.text(
@@ -159,12 +166,32 @@ def _read(repository: Repository, digests: list[str]) -> Iterator[tuple[str, byt
         at = begin + int(size) + 1
 
 
-def lfs_object(repository: Repository, pointer: Pointer) -> Path:
-    """Give where Git LFS keeps the contents of a file on this machine, if it has them.
+def pointers_of(repository: Repository, blobs: Iterable[Blob]) -> list[tuple[Blob, Pointer]]:
+    """Give those blobs that are pointers of Git LFS.
 
     Raises:
         GitError: git failed.
     """
-    folder = Path(repository.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
+    small = [blob for blob in blobs if 0 < blob.size < LARGEST_POINTER]
+    return [
+        (blob, pointer)
+        for blob, contents in contents_of(repository, small)
+        if (pointer := read_pointer(contents))
+    ]
+
+
+def lfs_objects(repository: Repository) -> Path:
+    """Give the folder in which Git LFS keeps the contents of files on this machine.
+
+    Raises:
+        GitError: Git LFS is not installed.
+    """
+    lines = repository.text("lfs", "env").splitlines()
+    named = [line.partition("=")[2] for line in lines if line.startswith("LocalMediaDir=")]
+    return repository.root / named[0] if named else repository.root / ".git" / "lfs" / "objects"
+
+
+def is_in(folder: Path, pointer: Pointer) -> bool:
+    """Tell whether Git LFS has the contents of a file in its folder here."""
     digest = pointer.sha256
-    return folder / "lfs" / "objects" / digest[:2] / digest[2:4] / digest
+    return (folder / digest[:2] / digest[2:4] / digest).is_file()

@@ -49,7 +49,7 @@ def push(submission: Submission, branch: str, message: str) -> None:
     what = Push(submission.repository, submission.remote, branch, submission.head, submission.tag)
     if what.repository.head() != what.commit or what.repository.branch() != branch:
         raise DemixError("another commit was checked out meanwhile: run the same command again")
-    if any(file.pointer is not None for file in submission.files):
+    if submission.outgoing_pointers or any(file.pointer for file in submission.files):
         _push_objects(what)
     tag_object = _make_tag(what, message)
     _push_refs(what, tag_object)

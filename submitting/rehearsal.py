@@ -16,6 +16,7 @@ from my_submission.devices import resolve_device
 from my_submission.errors import DemixError
 from submitting import mdx23_run
 from submitting.checks import Check, ok, to_do, warning
+from submitting.contents import lfs_objects
 from submitting.git import GitError, Repository
 from submitting.hardware import cores_of_the_grader
 from submitting.network_guard import Guard, network_guard
@@ -101,7 +102,7 @@ def clone(submission: Submission, folder: Path) -> None:
     if branch is None:
         raise DemixError("the head is detached: git switch -c BRANCH")
     # From this repository as from a remote one, even where its .lfsconfig names another.
-    lfs = ("-c", f"lfs.url={address}", *_LFS)
+    lfs = ("-c", f"lfs.url={address}", *_storage(source), *_LFS)
     single = ("--quiet", "--no-local", "--depth", "1", "--no-tags", "--branch", branch)
     try:
         source.text(*lfs, "clone", *single, "--", address, str(folder))
@@ -113,6 +114,15 @@ def clone(submission: Submission, folder: Path) -> None:
     cloned = Repository(folder)
     if cloned.head() != submission.head:
         raise DemixError("there was a commit meanwhile: run the same command again")
+
+
+def _storage(source: Repository) -> tuple[str, ...]:
+    """Give the option for a folder of Git LFS's files that lies elsewhere: a clone looks inside."""
+    try:
+        source.line("config", "--get", "lfs.storage")
+    except GitError:
+        return ()
+    return ("-c", f"lfs.storage={lfs_objects(source).parent}")
 
 
 def write_song(path: Path) -> None:

@@ -9,8 +9,15 @@ from pathlib import Path
 
 from my_submission.errors import DemixError
 from submitting.challenges import TAG_PREFIX, Challenge
-from submitting.contents import Blob, TrackedFile, outgoing_blobs, tracked_files
-from submitting.git import Repository
+from submitting.contents import (
+    Blob,
+    Pointer,
+    TrackedFile,
+    outgoing_blobs,
+    pointers_of,
+    tracked_files,
+)
+from submitting.git import GitError, Repository
 
 SETTINGS = "aicrowd.json"
 
@@ -65,8 +72,17 @@ class Submission:
 
     @cached_property
     def outgoing(self) -> list[Blob]:
-        """What a push sends."""
-        return outgoing_blobs(self.repository, self.remote)
+        """What a push sends; everything where the remote cannot be asked what it has."""
+        try:
+            there = self.remote_refs
+        except GitError:
+            there = {}
+        return outgoing_blobs(self.repository, there.values())
+
+    @cached_property
+    def outgoing_pointers(self) -> list[tuple[Blob, Pointer]]:
+        """What a push sends of Git LFS, earlier commits included."""
+        return pointers_of(self.repository, self.outgoing)
 
     @cached_property
     def remote_refs(self) -> dict[str, str]:

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from submitting import checks_files, checks_image
-from submitting.checks_secrets import secrets
 from tests.submitting.conftest import Make
-from tests.submitting.outcomes import fine, refused, say, warned
+from tests.submitting.outcomes import fine, perform, refused, say, warned
 from tests.submitting.tree import NETWORK, Tree
 
 WEIGHTS = "models/starter/net.onnx"
@@ -86,6 +85,35 @@ def test_files_of_git_lfs_must_be_on_this_machine(tree: Tree, submission: Make) 
     refused(checks_files.large_file_storage(submission()), f"not on this machine: {WEIGHTS}")
 
 
+def test_files_of_git_lfs_in_earlier_commits_must_be_on_this_machine_too(
+    tree: Tree, submission: Make
+) -> None:
+    objects = tree.root / ".git" / "lfs" / "objects"
+    (old,) = (path for path in objects.rglob("*") if path.is_file())
+    tree.change(WEIGHTS, NETWORK[::-1])
+    fine(checks_files.large_file_storage(submission()))
+    old.unlink()
+    refused(
+        checks_files.large_file_storage(submission()),
+        f"of an earlier commit that would be pushed, not on this machine: {WEIGHTS}; "
+        "git lfs fetch --all REMOTE",
+    )
+    tree.git("remote", "add", "origin", "elsewhere")
+    refused(checks_files.large_file_storage(submission()), "git lfs fetch --all origin")
+    tree.git("push", "--quiet", "--no-verify", "aicrowd", "main")
+    fine(checks_files.large_file_storage(submission()))  # nothing of it is pushed again
+
+
+def test_git_lfs_may_keep_its_files_elsewhere(
+    tree: Tree, submission: Make, tmp_path: Path, lines: list[str]
+) -> None:
+    (tree.root / ".git" / "lfs").rename(tmp_path / "lfs")
+    refused(checks_files.large_file_storage(submission()), f"not on this machine: {WEIGHTS}")
+    tree.git("config", "lfs.storage", str(tmp_path / "lfs"))
+    fine(checks_files.large_file_storage(submission()))
+    fine(perform(submission(), lines))
+
+
 def test_git_lfs_must_be_installed(
     submission: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -112,44 +140,6 @@ def test_large_files_that_are_no_weights_of_the_system(tree: Tree, submission: M
     fine(checks_files.unrelated_files(submission()))
     tree.change("musdb.zip", NETWORK)
     refused(checks_files.unrelated_files(submission()), "musdb.zip; git rm --cached")
-
-
-SECRETS = [
-    "-----BEGIN " + "OPENSSH PRIVATE KEY-----",
-    "token = gl" + "pat-" + "a1B2" * 5,
-    "gh" + "p_" + "a1B2" * 9,
-    "AK" + "IA" + "ABCD" * 4,
-    "h" + "f_" + "a1B2" * 9,
-    "WANDB_API_" + "KEY=" + "0a" * 20,
-    "git clone https://me:" + "pass" + "word1@example.org/x.git",
-]
-
-
-@pytest.mark.parametrize("text", SECRETS)
-def test_secrets_are_refused_also_in_earlier_commits(
-    tree: Tree, submission: Make, text: str
-) -> None:
-    fine(secrets(submission()))
-    tree.change("my_submission/notes.py", f'x = """\n{text}\n"""\n')
-    refused(secrets(submission()), "my_submission/notes.py (", "git rm --cached")
-    tree.change("my_submission/notes.py", "")
-    refused(secrets(submission()), "my_submission/notes.py (", "in an earlier commit")
-    assert text not in secrets(submission()).text
-
-
-@pytest.mark.parametrize("name", [".env", "keys/id_rsa", ".netrc"])
-def test_names_of_secrets_are_refused(tree: Tree, submission: Make, name: str) -> None:
-    tree.change(name, "nothing known")
-    refused(secrets(submission()), f"{name} (by its name)")
-
-
-def test_what_only_looks_like_a_secret_passes(tree: Tree, submission: Make) -> None:
-    tree.change(
-        "README.md",
-        "https://user:$PASSWORD@example.org https://example.org/a:b@c glpat- AKIA wandb key\n",
-    )
-    tree.change("binary", b"\0" + SECRETS[0].encode())
-    fine(secrets(submission()))
 
 
 # The image.
