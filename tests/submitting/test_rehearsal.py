@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import sys
 import time
 from contextlib import suppress
@@ -21,7 +22,14 @@ from tests.submitting.tree import FILES, SEPARATE, SETTINGS_2023, Tree
 
 CONNECT = """
 import socket
-socket.create_connection(("127.0.0.1", 9), timeout=5)
+socket.create_connection(ADDRESS, timeout=5)
+"""
+
+SPEAK_TO_ITSELF = """
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(("localhost", server.getsockname()[1]), timeout=5).sendall(b"here")
+assert server.accept()[0].recv(4) == b"here"
 """
 
 
@@ -60,6 +68,13 @@ def test_weights_come_from_this_repository_whatever_address_is_set(
     assert perform(submission(), lines).status == "ok"
 
 
+def test_a_wish_to_leave_out_the_weights_is_not_heard(
+    submission: Make, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_LFS_SKIP_SMUDGE", "1")
+    assert perform(submission(), lines).status == "ok"
+
+
 def test_weights_that_are_not_here_cannot_be_rehearsed(
     tree: Tree, submission: Make, lines: list[str]
 ) -> None:
@@ -82,15 +97,22 @@ def test_there_is_no_network(
 ) -> None:
     if unshare is not None:
         monkeypatch.setattr(network_guard, "UNSHARE", unshare)
-    assert perform(submission(), lines).status == "ok"
-    tree.change("predict.py", CONNECT + FILES["predict.py"])
-    check = perform(submission(), lines)
+    # Of this machine's addresses one that a rehearsal has no need of.
+    with socket.create_server(("127.0.0.2", 0)) as server:
+        server.setblocking(False)
+        connect = CONNECT.replace("ADDRESS", repr(server.getsockname()))
+        tree.change("predict.py", connect + FILES["predict.py"])
+        check = perform(submission(), lines)
+        with pytest.raises(BlockingIOError):
+            server.accept()
     assert check.status == "to do"
     if unshare is not None:
         assert "no network for Python (audit hook)" in check.text
         assert check.text.endswith("OSError: there is no network during prediction")
     else:
         assert "no network " in check.text
+    tree.change("predict.py", SPEAK_TO_ITSELF + FILES["predict.py"])
+    assert perform(submission(), lines).status == "ok"
 
 
 def test_the_challenges_variables_are_set_and_ours_are_not(
