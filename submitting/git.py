@@ -7,8 +7,11 @@ from pathlib import Path
 
 from my_submission.errors import DemixError
 
-_OF_ANOTHER_CALL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
-"""What git sets for its hooks, and what would turn our calls to another repository."""
+_UNWANTED = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"),
+    "GIT_LFS_SKIP_SMUDGE",
+)
+"""What would turn our calls to another repository, and what would leave out Git LFS's files."""
 
 _HINTS = ("hint:", "Done", "To ", "warning:")
 """Lines of git that do not say what went wrong."""
@@ -41,8 +44,8 @@ def _reason(output: str) -> str:
 
 def git_environment() -> dict[str, str]:
     """Give the environment for git: English messages, and no lock to refresh the index."""
-    environment = {key: value for key, value in os.environ.items() if key not in _OF_ANOTHER_CALL}
-    return {**environment, "LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0"}
+    environment = {key: value for key, value in os.environ.items() if key not in _UNWANTED}
+    return {**environment, "LC_ALL": "C.UTF-8", "LANGUAGE": "", "GIT_OPTIONAL_LOCKS": "0"}
 
 
 class Repository:

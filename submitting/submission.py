@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from my_submission.errors import DemixError
+from my_submission.weights import FileStatus, verify
 from submitting.challenges import TAG_PREFIX, Challenge
 from submitting.contents import (
     Blob,
@@ -83,6 +84,11 @@ class Submission:
     def outgoing_pointers(self) -> list[tuple[Blob, Pointer]]:
         """What a push sends of Git LFS, earlier commits included."""
         return pointers_of(self.repository, self.outgoing)
+
+    @cached_property
+    def weights(self) -> list[FileStatus]:
+        """How the system's files in the folder of weights compare with the list."""
+        return verify(self.system, self.models, manifest=self.manifest)
 
     @cached_property
     def remote_refs(self) -> dict[str, str]:

@@ -46,6 +46,14 @@ def no_settings_of_the_users(folder_of_all: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def interrupts() -> Iterator[None]:
+    """Have an interrupt raise KeyboardInterrupt also where whoever runs the tests ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="session")
 def first_tree(folder_of_all: Path) -> Tree:
     """Give a tree to copy."""

@@ -107,6 +107,17 @@ def test_a_check_that_cannot_be_made_does_not_keep_the_others_from_being_made(
     assert "to do    timing: not measured without weights" in out
 
 
+def test_weights_that_are_only_not_committed_are_measured_all_the_same(
+    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.git("rm", "--quiet", "--cached", "models/starter/net.onnx")
+    tree.git("commit", "--quiet", "--message", "less")
+    assert demix(*SUBMIT, "--dry-run") == 1
+    out = capsys.readouterr().out
+    assert "to do    weights: models/starter/net.onnx is not committed" in out
+    assert "ok       timing: 430 s of song" in out
+
+
 def test_submitting_twice_submits_once(
     tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -223,10 +223,18 @@ class Tree:
 
 
 def snapshot(*folders: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Give mode, time and contents of every file in folders, git's own included."""
-    return {
-        str(path): (path.lstat().st_mode, path.lstat().st_mtime_ns, path.read_bytes())
-        for folder in folders
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    """Give mode, time and contents of everything in folders, git's own and links included.
+
+    Of folders without the time: Git LFS makes and removes files in one that is for that.
+    """
+    found = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            about = path.lstat()
+            if path.is_symlink():
+                contents = os.fsencode(path.readlink())
+            else:
+                contents = path.read_bytes() if path.is_file() else b""
+            time = 0 if path.is_dir() else about.st_mtime_ns
+            found[str(path)] = (about.st_mode, time, contents)
+    return found
