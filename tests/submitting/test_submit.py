@@ -1,13 +1,16 @@
 """`demix submit` and `demix submissions` as a participant meets them."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from evaluator.sound import STEMS
 from submitting.git import GitError
 from submitting.tag_message import read_message
+from tests.run_folders import RUN, write_json, write_scores
 from tests.submitting.conftest import Demix
 from tests.submitting.tree import MANIFEST, NETWORK, SETTINGS_2023, Tree, snapshot
 
@@ -191,6 +194,22 @@ def test_the_challenge_of_2023_is_known_by_its_settings(tree: Tree, demix: Demix
     message = read_message(tree.git("tag", "--list", "--format=%(contents)", TAG))
     assert message.challenge == "mdx23"
     assert "43.0 s of 675.1 s" in message.timing
+
+
+def test_a_project_and_a_run_may_be_named(tree: Tree, demix: Demix, tmp_path: Path) -> None:
+    tree.git("remote", "rename", "aicrowd", "mine")
+    run = tmp_path / "a run"
+    origin = {**RUN, "weights": {"net.onnx": hashlib.sha256(NETWORK).hexdigest()}}
+    write_json(run / "run.json", origin)
+    write_scores(run, "a", 4.0, origin=origin)
+    for stem in STEMS:
+        (run / "a" / f"{stem}.wav").write_bytes(b"")
+    write_scores(run, "a", 4.0, origin=origin)  # after the stems
+    assert demix(*SUBMIT) == 1
+    assert demix(*SUBMIT, "--remote", "mine", "--run", run) == 0
+    assert TAG_REF in tree.remote_refs()
+    message = read_message(tree.git("tag", "--list", "--format=%(contents)", TAG))
+    assert message.score.startswith("challenge's SDR in dB: bass 3.00, ")
 
 
 def test_a_challenge_that_the_settings_are_not_for_is_refused(
