@@ -14,6 +14,10 @@ def working_tree(submission: Submission) -> Check:
         return to_do(
             name, "the head is detached: git switch -c BRANCH, so that there is a branch to push"
         )
+    if submission.repository.line("rev-parse", "--is-shallow-repository") == "true":
+        return to_do(
+            name, "this is a shallow clone, of which the challenge needs all: git fetch --unshallow"
+        )
     changes = submission.repository.changes()
     if changes:
         return to_do(

@@ -5,7 +5,7 @@ import ast
 from my_submission.errors import DemixError
 from submitting.checks import Check, ok, some, to_do, warning, worst
 from submitting.contents import SUBMODULE, SYMBOLIC_LINK
-from submitting.submission import SETTINGS, Submission, read_settings
+from submitting.submission import SETTINGS, Submission
 
 USER_CONFIG = "my_submission/user_config.py"
 IMAGE_FILES = (SETTINGS, "apt.txt", "requirements.txt")
@@ -104,7 +104,7 @@ def configured_system(submission: Submission) -> str:
 def settings(submission: Submission) -> Check:
     """Check ``aicrowd.json`` for the challenge and the system."""
     try:
-        found = read_settings(submission.repository)
+        found = submission.settings
     except DemixError as error:
         return to_do(SETTINGS, str(error))
     problems = [

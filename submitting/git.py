@@ -158,7 +158,7 @@ class Repository:
         return {row[0]: row[-1] for row in rows}
 
     def refs_of(self, remote: str) -> dict[str, str]:
-        """Ask a remote for its branches and tags.
+        """Ask a remote, by the address to push to, for its branches and tags.
 
         Returns:
             Hash by full name; that of a tag is its commit's.
@@ -167,10 +167,15 @@ class Repository:
             GitError: It cannot be reached.
         """
         refs: dict[str, str] = {}
-        for line in self.text("ls-remote", "--heads", "--tags", remote).splitlines():
+        address = self.push_address(remote)
+        for line in self.text("ls-remote", "--heads", "--tags", "--", address).splitlines():
             digest, name = line.split("\t")
             refs[name.removesuffix("^{}")] = digest  # git lists a tag's commit after the tag
         return refs
+
+    def push_address(self, remote: str) -> str:
+        """Give where a push to a remote goes; a fetch may come from elsewhere."""
+        return self.line("remote", "get-url", "--push", remote)
 
     def is_ancestor(self, earlier: str, later: str) -> bool:
         """Tell whether a commit, which may be missing here, is in the history of another."""

@@ -52,8 +52,17 @@ def push(submission: Submission, branch: str, message: str) -> None:
     if submission.outgoing_pointers or any(file.pointer for file in submission.files):
         _push_objects(what)
     tag_object = _make_tag(what, message)
-    _push_refs(what, tag_object)
-    _name_locally(what, tag_object)
+    is_ours = _push_refs(what, tag_object)
+    try:
+        if is_ours:
+            what.repository.text("update-ref", what.tag_ref, tag_object, "")  # that it had none
+        else:
+            fetch_tag(submission)
+    except GitError as error:
+        raise DemixError(
+            f"{what.tag} is submitted, but this repository did not take its name ({error}): "
+            f"git fetch {what.remote} tag {what.tag}"
+        ) from error
 
 
 def is_submitted(submission: Submission) -> bool:
@@ -74,7 +83,8 @@ def fetch_tag(submission: Submission) -> None:
     if submission.tag not in submission.repository.tags(submission.tag):
         ref = f"refs/tags/{submission.tag}"
         submission.repository.text(
-            "fetch", "--quiet", "--no-tags", submission.remote, f"{ref}:{ref}"
+            *("fetch", "--quiet", "--no-tags", "--"),
+            *(submission.repository.push_address(submission.remote), f"{ref}:{ref}"),
         )
 
 
@@ -96,17 +106,19 @@ def _make_tag(what: Push, message: str) -> str:
     return what.repository.text("mktag", given=text).strip()
 
 
-def _push_refs(what: Push, tag_object: str) -> None:
+def _push_refs(what: Push, tag_object: str) -> bool:
+    """Push both; tell whether it is certain that the remote's tag is this one."""
     refs = (f"{what.commit}:refs/heads/{what.branch}", f"{tag_object}:{what.tag_ref}")
     try:
         what.repository.text("push", "--atomic", what.remote, *refs)
     except GitError as error:
         # It may have taken it all the same, and only its answer was lost.
         if _remote_has_it(what):
-            return
+            return False  # perhaps from a run elsewhere
         raise DemixError(
             f"{_explained(what, error)}; it has neither branch nor tag of this"
         ) from error
+    return True
 
 
 def _remote_has_it(what: Push) -> bool:
@@ -139,13 +151,3 @@ def _explained(what: Push, error: GitError) -> str:
             "the same command again"
         )
     return f"{error}: see to the connection, and run the same command again"
-
-
-def _name_locally(what: Push, tag_object: str) -> None:
-    try:
-        what.repository.text("update-ref", what.tag_ref, tag_object, "")  # that it had none
-    except GitError as error:
-        raise DemixError(
-            f"{what.tag} is submitted, but this repository did not take its name ({error}): "
-            f"git fetch {what.remote} tag {what.tag}"
-        ) from error

@@ -3,11 +3,13 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from submitting import checks_repository, checks_settings
+from submitting.git import Repository
 from tests.submitting.conftest import Make
 from tests.submitting.outcomes import fine, refused, warned
 from tests.submitting.tree import SETTINGS, SETTINGS_2023, Tree
@@ -35,6 +37,24 @@ def test_a_renamed_file_is_one_change(tree: Tree, submission: Make) -> None:
 def test_a_detached_head_is_refused(tree: Tree, submission: Make) -> None:
     tree.git("checkout", "--quiet", "--detach")
     refused(checks_repository.working_tree(submission()), "the head is detached: git switch -c")
+
+
+def test_a_shallow_clone_is_refused(tree: Tree, submission: Make, tmp_path: Path) -> None:
+    tree.change("apt.txt", "sox\n")
+    shallow = Tree(tmp_path / "shallow")
+    address = tree.root.as_uri()
+    tree.git("clone", "--quiet", "--depth", "1", address, str(shallow.root), folder=tmp_path)
+    made = replace(submission(), repository=Repository(shallow.root))
+    refused(checks_repository.working_tree(made), "git fetch --unshallow")
+    shallow.git("fetch", "--quiet", "--unshallow")
+    fine(checks_repository.working_tree(made))
+
+
+def test_the_remote_is_asked_where_the_push_goes(tree: Tree, submission: Make) -> None:
+    tree.git("remote", "set-url", "aicrowd", str(tree.bare.with_name("a mirror of it")))
+    refused(checks_repository.remote(submission()), "cannot be reached")
+    tree.git("remote", "set-url", "--push", "aicrowd", str(tree.bare))
+    fine(checks_repository.remote(submission()))
 
 
 def test_git_must_know_an_author(
@@ -189,12 +209,12 @@ def test_the_example_in_the_documentation_is_refused_until_it_is_edited(
     text = Path("docs/submitting.md").read_text()
     (example,) = re.findall(r"(?s)```json\n(.*?)```", text)
     tree.change("aicrowd.json", example)
-    made = submission(challenge="mdx23", system="leaderboard_c")
-    check = checks_settings.settings(made)
+    asked = {"challenge": "mdx23", "system": "leaderboard_c"}
+    check = checks_settings.settings(submission(**asked))
     refused(check, "\"authors\" is ['your-aicrowd-username']: give a list")
     assert ";" not in check.text  # nothing else is wrong with it
     tree.settings({**json.loads(example), "authors": ["somebody"]})
-    fine(checks_settings.settings(made))
+    fine(checks_settings.settings(submission(**asked)))
 
 
 @pytest.mark.parametrize("text", ["{", "[]", None])

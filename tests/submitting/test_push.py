@@ -79,6 +79,25 @@ def test_a_push_of_which_only_the_answer_is_lost_has_succeeded(
     assert tree.git("rev-parse", TAG) == tree.git("rev-parse", TAG, folder=tree.bare)
 
 
+def test_the_tag_that_the_remote_got_from_elsewhere_is_taken(
+    tree: Tree, demix: Demix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Repository.text
+
+    def be_late(repository: Repository, *arguments: str, given: str | None = None) -> str:
+        if arguments[0] == "push":
+            tree.git("push", "--quiet", str(tree.bare), "main")
+            tree.git(
+                "tag", "--annotate", "--message", "from elsewhere", TAG, "main", folder=tree.bare
+            )
+        return run(repository, *arguments, given=given)
+
+    monkeypatch.setattr(Repository, "text", be_late)
+    assert demix(*SUBMIT) == 0
+    monkeypatch.undo()
+    assert tree.git("tag", "--list", "--format=%(contents)", TAG) == "from elsewhere"
+
+
 @pytest.fixture
 def checked(submission: Make) -> Submission:
     """Give a submission whose commit the checks have looked at."""

@@ -186,9 +186,9 @@ class Tree:
         else:
             path.write_bytes(contents)
 
-    def commit(self, message: str = "a change", *, force: bool = False) -> None:
-        """Commit everything that is not ignored; with `force` what is ignored as well."""
-        self.git("add", "--all", *(["--force"] if force else []), ".")
+    def commit(self, message: str = "a change") -> None:
+        """Commit everything that is not ignored."""
+        self.git("add", "--all", ".")
         self.git("commit", "--quiet", "--message", message)
 
     def change(self, name: str, contents: str | bytes) -> None:
