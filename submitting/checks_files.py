@@ -2,11 +2,13 @@
 
 import os
 import shutil
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from my_submission import weights
-from submitting.checks import Check, number, ok, some, to_do, warning, worst
+from my_submission.audio.scratch_space import scratch_folder
+from submitting.checks import Check, number, some, to_do, warning, worst
 from submitting.contents import SUBMODULE, SYMBOLIC_LINK, is_in, lfs_objects
+from submitting.environment import cache_folder
 from submitting.git import GitError
 from submitting.submission import Submission
 
@@ -15,6 +17,9 @@ LARGE = 5_000_000
 
 LARGE_SUBMISSION = 10_000_000_000
 """Bytes above which a warning is worth it; no limit is known."""
+
+ENVIRONMENT = 2_500_000_000
+"""Bytes of a fresh environment with the CPU's build of torch."""
 
 KNOWN_DATA = ("data/songs/",)
 """Folders whose large files belong to the project."""
@@ -79,6 +84,8 @@ def large_file_storage(submission: Submission) -> Check:
     in_lfs = [file for file in submission.files if file.pointer is not None]
     plain = [file.path for file in submission.files if file.blob_size > LARGE]
     problems = []
+    if (in_lfs or plain) and not _is_set_up(submission):
+        problems.append(to_do(name, "git does not know it yet: git lfs install, first of all"))
     if plain:
         problems.append(
             to_do(
@@ -121,6 +128,13 @@ def large_file_storage(submission: Submission) -> Check:
     )
 
 
+def _is_set_up(submission: Submission) -> bool:
+    try:
+        return bool(submission.repository.line("config", "--get", "filter.lfs.clean"))
+    except GitError:
+        return False
+
+
 def _remotes_to_ask(submission: Submission) -> str:
     """Give the remotes that may have what this repository lacks: any but the one to push to."""
     others = [name for name in submission.repository.remotes() if name != submission.remote]
@@ -135,10 +149,26 @@ def size(submission: Submission) -> Check:
     text = f"{_amount(total)} in {len(submission.files)} files, {_amount(in_lfs)} of it in Git LFS"
     if total > LARGE_SUBMISSION:
         return warning(name, f"{text}: is all of it needed?")
-    free = shutil.disk_usage(submission.repository.root).free
-    if free < 2 * total:
-        return warning(name, f"{text}: {_amount(free)} are free here, a rehearsal takes as much")
-    return ok(name, text)
+    problems = []
+    for folder, needed, what in (
+        (scratch_folder(), 2 * total, "the clone of a rehearsal"),
+        (cache_folder(), ENVIRONMENT, "a fresh environment"),
+    ):
+        free = shutil.disk_usage(_existing(folder)).free
+        if free < needed:
+            problems.append(
+                warning(
+                    name,
+                    f"{text}: {_amount(free)} are free in {folder}, where {what} may take "
+                    f"{_amount(needed)}",
+                )
+            )
+    return worst(name, problems, text)
+
+
+def _existing(folder: Path) -> Path:
+    """Give a folder, or the nearest one around it that is there."""
+    return next(place for place in (folder, *folder.parents) if place.is_dir())
 
 
 def unrelated_files(submission: Submission) -> Check:

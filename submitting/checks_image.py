@@ -7,8 +7,8 @@ from pathlib import Path
 
 from my_submission.errors import DemixError
 from submitting.checks import Check, some, to_do, warning, worst
-from submitting.environment import fresh_environment
-from submitting.imports import imports_of, missing_modules
+from submitting.environment import fresh_environment, unpinned
+from submitting.imports import Import, imports_of, missing_modules, own_modules
 from submitting.submission import Submission
 
 APT, REQUIREMENTS = "apt.txt", "requirements.txt"
@@ -18,6 +18,9 @@ PACKAGES_OF_PROGRAMS = {"ffmpeg": "ffmpeg", "ffprobe": "ffmpeg", "sox": "sox", "
 
 PACKAGES_OF_MODULES = {"soundfile": "libsndfile1"}
 """Debian packages of libraries that Python packages load."""
+
+WITHOUT_SUBSTITUTE = frozenset({"ffmpeg"})
+"""Packages that nothing else brings: soundfile's wheels have a libsndfile of their own."""
 
 _PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=\S+)?")
 
@@ -29,6 +32,11 @@ def python_files(submission: Submission) -> list[Path]:
         for path in submission.paths
         if path == "predict.py" or (path.startswith("my_submission/") and path.endswith(".py"))
     ]
+
+
+def _imports(submission: Submission) -> list[Import]:
+    own = own_modules(submission.paths)
+    return imports_of(submission.repository.root, python_files(submission), own)
 
 
 def apt(submission: Submission) -> Check:
@@ -49,18 +57,22 @@ def apt(submission: Submission) -> Check:
     except DemixError as error:
         return to_do(APT, str(error))
     have = {re.split("[:=]", name)[0] for name in names}
-    problems += [
-        to_do(APT, f"{package} is missing, for {why}: add a line {package}")
-        for package, why in needed.items()
-        if package not in have
-    ]
+    for package, why in needed.items():
+        if package not in have:
+            is_needed = package in WITHOUT_SUBSTITUTE
+            text = f"{package} is missing, for {why}: add a line {package}"
+            problems.append(
+                to_do(APT, text)
+                if is_needed
+                else warning(APT, f"{text}, unless something else brings it")
+            )
     return worst(APT, problems, ", ".join(names) or "empty, and nothing known is needed")
 
 
 def _needed_packages(submission: Submission) -> Iterator[tuple[str, str]]:
     root = submission.repository.root
     files = python_files(submission)
-    for found in imports_of(root, files):
+    for found in _imports(submission):
         package = PACKAGES_OF_MODULES.get(found.module.partition(".")[0])
         if package is not None and not found.is_optional:
             yield package, str(found)
@@ -76,7 +88,7 @@ def requirements(submission: Submission, say: Callable[[str], None]) -> Check:
     """Check that a fresh environment has every module that the submission imports."""
     root = submission.repository.root
     try:
-        found = imports_of(root, python_files(submission))
+        found = _imports(submission)
         python = fresh_environment(root / REQUIREMENTS, say)
         missing = missing_modules(python, [wanted.module for wanted in found])
     except DemixError as error:
@@ -96,6 +108,14 @@ def requirements(submission: Submission, say: Callable[[str], None]) -> Check:
             warning(
                 REQUIREMENTS,
                 f"does without {some([str(i) for i in optional])}, as the program can",
+            )
+        )
+    loose = unpinned((root / REQUIREMENTS).read_text(encoding="utf-8"))
+    if loose:
+        problems.append(
+            warning(
+                REQUIREMENTS,
+                f"without a version: {some(loose)}; the grader may get another one than here: ==",
             )
         )
     count = len({wanted.module for wanted in found})

@@ -184,6 +184,14 @@ def ask_python(python: Path, program: str, given: object) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
+def unpinned(requirements: str) -> list[str]:
+    """Give the packages of ``requirements.txt`` for which no version is set by ``==``."""
+    lines = [line.partition("#")[0].strip() for line in requirements.splitlines()]
+    packages = [line for line in lines if re.match("[A-Za-z0-9]", line)]
+    loose = [line for line in packages if "==" not in line and " @ " not in line]
+    return [re.split(r"[^A-Za-z0-9._-]", line)[0] for line in loose]
+
+
 def installed_versions(python: Path, requirements: str) -> Mapping[str, str]:
     """Give the versions of Python and of what is required, as they are in an environment.
 

@@ -3,9 +3,9 @@
 import ast
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from my_submission.errors import DemixError
 from submitting.environment import ask_python
@@ -58,7 +58,17 @@ class Import:
         return f"{self.module} ({self.file}:{self.line})"
 
 
-def imports_of(root: Path, files: Iterable[Path]) -> list[Import]:
+def own_modules(paths: Iterable[str]) -> set[str]:
+    """Give the names that a repository's modules and packages begin with.
+
+    Args:
+        paths: All that is committed; what else lies there is not the grader's.
+    """
+    python = (PurePosixPath(path) for path in paths if path.endswith(".py"))
+    return {path.parts[0] if len(path.parts) > 1 else path.stem for path in python}
+
+
+def imports_of(root: Path, files: Iterable[Path], own: Container[str]) -> list[Import]:
     """List what files import that is neither Python's own nor a module of the repository.
 
     Imports that only a type checker sees are left out.
@@ -66,12 +76,11 @@ def imports_of(root: Path, files: Iterable[Path]) -> list[Import]:
     Args:
         root: The repository's top folder.
         files: Python files, from there.
+        own: The repository's modules, see `own_modules`.
 
     Raises:
         DemixError: A file is no Python.
     """
-    own = {path.stem for path in root.glob("*.py")}
-    own |= {path.name for path in root.iterdir() if path.is_dir()}
     found = []
     for file in files:
         try:

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -114,6 +116,17 @@ def test_git_lfs_may_keep_its_files_elsewhere(
     fine(perform(submission(), lines))
 
 
+def test_git_must_know_git_lfs(
+    tree: Tree, submission: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text("[user]\nname = A\nemail = a@example.org\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    refused(checks_files.large_file_storage(submission()), "git does not know it yet: git lfs inst")
+    tree.git("rm", "--quiet", "--force", WEIGHTS)
+    tree.git("commit", "--quiet", "--message", "none of it")
+    fine(checks_files.large_file_storage(submission()))
+
+
 def test_git_lfs_must_be_installed(
     submission: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -131,6 +144,26 @@ def test_the_size_is_said(submission: Make, monkeypatch: pytest.MonkeyPatch) -> 
     assert "5.1 MB in 13 files, 5.1 MB of it in Git LFS" in checks_files.size(submission()).text
     monkeypatch.setattr(checks_files, "LARGE_SUBMISSION", 1_000_000)
     warned(checks_files.size(submission()), "is all of it needed?")
+
+
+def test_room_is_looked_for_where_the_clone_and_the_environment_go(
+    submission: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("scratch", "cache"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    large = {tmp_path / "scratch"}
+
+    def disk_usage(folder: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=10**12 if folder in large else 10**6)
+
+    monkeypatch.setattr("shutil.disk_usage", disk_usage)
+    check = checks_files.size(submission())
+    warned(check, f"1.0 MB are free in {tmp_path / 'cache'}", "a fresh environment may take 2.5 GB")
+    assert "clone" not in check.text
+    large = {tmp_path / "cache"}
+    warned(checks_files.size(submission()), f"{tmp_path / 'scratch'}, where the clone of a")
 
 
 def test_large_files_that_are_no_weights_of_the_system(tree: Tree, submission: Make) -> None:
@@ -155,6 +188,8 @@ def test_packages_of_programs_and_libraries_must_be_listed(tree: Tree, submissio
     )
     tree.change("apt.txt", "# programs\nffmpeg=7:5.1\nlibsndfile1\n")
     fine(checks_image.apt(submission()))
+    tree.change("apt.txt", "ffmpeg\n")
+    warned(checks_image.apt(submission()), "libsndfile1 is missing", "unless something else")
     tree.change("apt.txt", "ffmpeg libsndfile1 --force\n")
     refused(checks_image.apt(submission()), "--force: no names of Debian packages")
 
@@ -175,6 +210,14 @@ def test_every_import_must_be_required(tree: Tree, submission: Make) -> None:
     )
     tree.change("my_submission/more.py", "import json\n")
     fine(checks_image.requirements(submission(), say))
+
+
+def test_requirements_without_versions_are_a_warning(
+    tree: Tree, submission: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.change("requirements.txt", "numpy>=1\n")
+    monkeypatch.setattr(checks_image, "fresh_environment", lambda *_: Path(sys.executable))
+    warned(checks_image.requirements(submission(), say), "without a version: numpy; the grader")
 
 
 def test_requirements_that_cannot_be_installed(tree: Tree, submission: Make) -> None:
