@@ -1,5 +1,6 @@
 """What a rehearsal has left: stems that networks have made, and a record that says so."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,49 +9,55 @@ import soundfile
 
 from evaluator.errors import EvaluatorError
 from evaluator.sound import STEMS
-from submitting.rehearsal_results import verify_stems
+from my_submission.budget.ladder import STEPS
+from submitting.checks import Check
+from submitting.rehearsal_results import problem_of_budget, verify_stems
 from tests.submitting.conftest import Make
-from tests.submitting.outcomes import perform
+from tests.submitting.outcomes import perform, refused, warned
 from tests.submitting.tree import FILES, SEPARATE, Tree
 
-RECORDED = """
-import json
-record = {"step": STEP, "incidents": INCIDENTS, "used_seconds": 7.0, "limit_seconds": 240.0}
-(results / "rehearsal song" / "mixture.budget.json").write_text(json.dumps(record))
-"""
+RECORD = {"step": "full", "incidents": [], "used_seconds": 7.0, "limit_seconds": 240.0}
 
 
-@pytest.mark.parametrize(
-    ("step", "incidents", "status", "told"),
-    [
-        ("full", [], "ok", "four stems verified"),
-        ("part", [], "warning", "not separated in full quality: step part, 7.0 s of 240 s used"),
-        ("split", [], "to do", "no time for the networks: step split"),
-        ("full", ["the worker was killed"], "to do", "failed: step full, 7.0 s of 240 s used; the"),
-    ],
-)
-def test_what_a_song_s_own_record_tells_is_told(
-    tree: Tree,
-    submission: Make,
-    lines: list[str],
-    step: str,
-    incidents: list[str],
-    status: str,
-    told: str,
+def record(folder: Path, **changed: object) -> Check | None:
+    """Look at a record that has these entries."""
+    (folder / "mixture.budget.json").write_text(json.dumps({**RECORD, **changed}))
+    return problem_of_budget("rehearsal", folder)
+
+
+def test_a_song_of_full_quality_has_no_problem(tmp_path: Path) -> None:
+    assert problem_of_budget("rehearsal", tmp_path) is None
+    assert record(tmp_path) is None
+
+
+@pytest.mark.parametrize("step", STEPS[1:-1])
+def test_less_quality_is_a_warning(tmp_path: Path, step: str) -> None:
+    check = record(tmp_path, step=step)
+    assert check is not None
+    warned(check, f"not separated in full quality: step {step}, 7.0 s of 240 s used")
+
+
+def test_a_process_that_failed_is_refused_whatever_came_of_it(tmp_path: Path) -> None:
+    check = record(tmp_path, incidents=["the worker was killed"])
+    assert check is not None
+    refused(check, "failed: step full, 7.0 s of 240 s used; the worker was killed")
+
+
+@pytest.mark.parametrize("changed", [{"incidents": None}, {"used_seconds": "long"}])
+def test_a_record_that_cannot_be_read_is_an_error(
+    tmp_path: Path, changed: dict[str, object]
 ) -> None:
-    script = RECORDED.replace("STEP", repr(step)).replace("INCIDENTS", repr(incidents))
-    tree.change("predict.py", FILES["predict.py"] + script)
-    check = perform(submission(), lines)
-    assert (check.status, told in check.text) == (status, True), check
+    with pytest.raises(EvaluatorError, match=r"mixture\.budget\.json is no record of a song"):
+        record(tmp_path, **changed)
 
 
-def test_a_record_that_cannot_be_read_is_refused(
+def test_a_rehearsal_in_which_the_networks_had_no_time_is_refused(
     tree: Tree, submission: Make, lines: list[str]
 ) -> None:
-    script = RECORDED.replace("STEP", "'full'").replace("INCIDENTS", "None")
+    text = json.dumps({**RECORD, "step": "split"})
+    script = f"(results / song.name / 'mixture.budget.json').write_text({text!r})\n"
     tree.change("predict.py", FILES["predict.py"] + script)
-    check = perform(submission(), lines)
-    assert (check.status, "is no record of a song" in check.text) == ("to do", True), check
+    refused(perform(submission(), lines), "there was no time for the networks: step split")
 
 
 @pytest.mark.parametrize(
