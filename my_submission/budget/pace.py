@@ -36,7 +36,7 @@ class Pace:
 
     Args:
         clock: Gives seconds.
-        probe: Measures the pace of this process while the networks run.
+        probe: Measures the pace of this process, as it will be at the end, without the networks.
         own: This process's as the song began; the passes are taken to have it until one ends.
 
     Attributes:
