@@ -5,8 +5,9 @@ made of the demo songs, in a process of its own each time, and prints:
 
 - the time of `demix separate` alone, and of `demix evaluate --metrics global`, which must take no
   more than 1.2 times that;
-- how many cores are busy while only museval runs, after the separation, of those there are;
-- the peak memory of all processes together for 5 and for all songs.
+- the peak memory of all processes together for 5 and for all songs;
+- how many cores are busy while only museval runs, after the separation, of those there are, and the
+  peak memory, for 4 and for 12 songs.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from evaluator.limits import available_cores
 from my_submission.stems import STEMS
 
 FEW_SONGS = 5
-MUSEVAL_SONGS = 4
+MUSEVAL_SONGS = (4, 12)
 SLOWEST = 1.2
 """What a run with the global SDR may take, as a multiple of the separation alone."""
 
@@ -118,7 +119,8 @@ def main() -> None:
         folder = Path(name)
         write_songs(folder / "all", arguments.songs, arguments.seconds)
         write_songs(folder / "few", FEW_SONGS, arguments.seconds)
-        write_songs(folder / "museval", MUSEVAL_SONGS, arguments.seconds)
+        for count in MUSEVAL_SONGS:
+            write_songs(folder / f"museval {count}", count, arguments.seconds)
 
         def evaluate(data: str, *options: str) -> Cost:
             out = folder / f"out {data}"
@@ -145,13 +147,16 @@ def main() -> None:
             f" {scored.peak_mb:.0f} MB for {arguments.songs}",
             flush=True,
         )
-        evaluate("museval", "--metrics", "global")
-        museval = evaluate("museval", "--skip-existing")
-        print(
-            f"museval of {MUSEVAL_SONGS} songs: {museval.seconds:.1f} s,"
-            f" {museval.cpu_seconds / museval.seconds:.2f} cores busy of"
-            f" {available_cores()}, {museval.peak_mb:.0f} MB"
-        )
+        for count in MUSEVAL_SONGS:
+            data = f"museval {count}"
+            evaluate(data, "--metrics", "global")
+            museval = evaluate(data, "--skip-existing")
+            print(
+                f"museval of {count} songs: {museval.seconds:.1f} s,"
+                f" {museval.cpu_seconds / museval.seconds:.2f} cores busy of"
+                f" {available_cores()}, {museval.peak_mb:.0f} MB",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
