@@ -56,8 +56,7 @@ class SongBaselines:
 
     def add(self, mixture: npt.NDArray[np.float64], references: Sounds) -> None:
         """Add the next block: mixture ``[n, channels]``, references ``[4, n, channels]``."""
-        quarter = 0.25 * mixture
-        self._floor.add(references, quarter[None].repeat(len(STEMS), axis=0))
+        self._floor.add(references, np.broadcast_to(0.25 * mixture, references.shape))
         self._ceiling.add(*self._mask.push(references, mixture))
 
     def finish(self) -> tuple[StemScores, StemScores]:

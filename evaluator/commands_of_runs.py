@@ -184,11 +184,13 @@ def _print(
             say(f"left out, for they are in {name} only: {name_some(only)}")
     for what, a, b in _data_differences(first_run, other_run, result.paired):
         say(one_line(f"note: the runs differ in {what}: {a} and {b}"))
-    for name, run in (first, other):
-        for warning in _warnings(run, result.paired):
-            say(one_line(f"{name}: {warning}"))
+    warnings = [
+        one_line(f"{name}: {warning}")
+        for name, run in (first, other)
+        for warning in _warnings(run, result.paired)
+    ]
     for name in dict.fromkeys(row.metric for row in result.differences):
-        console.print(_table(name, first_name, other_name, result))
+        console.print(_table(name, first_name, other_name, result, warnings))
     if count == 1:
         say("one song gives no interval")
     elif count < FEW_SONGS:
@@ -223,9 +225,16 @@ def _data_differences(
             yield what, a, b
 
 
-def _table(metric: str, first: str, other: str, result: Comparison) -> Table:
-    title = f"{METRICS[metric]} in dB, {kind_of_average(metric)} of songs"
-    table = Table(title=title, title_justify="left")
+def _table(
+    metric: str, first: str, other: str, result: Comparison, warnings: Sequence[str]
+) -> Table:
+    table = Table(
+        title=f"{METRICS[metric]} in dB, {kind_of_average(metric)} of songs",
+        title_justify="left",
+        # In the table, so that it goes where the scores go.
+        caption=Text("\n".join(warnings)) if warnings else None,
+        caption_justify="left",
+    )
     table.add_column("stem")
     for heading in ("songs", Text(first), Text(other), "difference"):
         table.add_column(heading, justify="right", overflow="fold")

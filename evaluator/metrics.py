@@ -38,14 +38,13 @@ twice more and take three times as long. Null depth would tell nothing: the quar
 mixture, and so do the masks' estimates.
 """
 
-from dataclasses import dataclass
 from math import log10
 
 import numpy as np
 import numpy.typing as npt
 
 from evaluator.scoring import DELTA, SdrSums
-from evaluator.sound import STEMS
+from evaluator.sound import STEMS, Block
 
 Sounds = npt.NDArray[np.float64]
 """Sounds of several sources, ``[sources, frames, channels]``."""
@@ -57,30 +56,52 @@ DECIMALS = 5
 """Of museval's values."""
 
 
-@dataclass
-class SeparationSums(SdrSums):
-    """What the global SDR and the SI-SDR of one source need, block after block."""
+class SeparationSums:
+    """What the global SDR and the SI-SDR of several sources need, block after block.
 
-    estimate: float = 0.0
-    product: float = 0.0
+    Args:
+        num_sources: how many are scored side by side.
+    """
 
-    def add(self, reference: npt.NDArray[np.float64], estimate: npt.NDArray[np.float64]) -> None:
-        """Add a block; both arrays have the same shape, whichever it is."""
-        super().add(reference, estimate)
-        self.estimate += float(np.sum(np.square(estimate)))
-        self.product += float(np.sum(reference * estimate))
+    def __init__(self, num_sources: int) -> None:
+        self.reference, self.error, self.estimate, self.product = np.zeros((4, num_sources))
 
-    def si_sdr(self) -> float:
-        """SI-SDR in dB of what was added; always finite, and to 1e-6 dB up to 85 dB."""
-        if not self.reference:
-            return 10 * log10(DELTA / (self.estimate + DELTA))
-        target = self.product**2 / self.reference
-        # |e - ar|^2 without a pass of its own; of two equal forms, the one that cancels less.
-        if self.estimate < self.error:
-            distortion = self.estimate - target
-        else:
-            distortion = self.error - (self.product - self.reference) ** 2 / self.reference
-        return 10 * log10((target + DELTA) / (max(distortion, 0.0) + DELTA))
+    def add(self, references: Sounds, estimates: Sounds) -> None:
+        """Add the next block of all sources; both arrays have the same shape."""
+        # Source by source: what is subtracted is still in the processor's cache when it is summed.
+        for index, (reference, estimate) in enumerate(zip(references, estimates, strict=True)):
+            error = reference - estimate
+            self.reference[index] += _product(reference, reference)
+            self.error[index] += _product(error, error)
+            self.estimate[index] += _product(estimate, estimate)
+            self.product[index] += _product(reference, estimate)
+
+    def sdr(self) -> list[float]:
+        """The global SDR of each source in dB; always finite."""
+        energies = zip(self.reference, self.error, strict=True)
+        return [SdrSums(float(r), float(e)).sdr() for r, e in energies]
+
+    def si_sdr(self) -> list[float]:
+        """SI-SDR of each source in dB; always finite, and to 1e-6 dB up to 85 dB."""
+        sums = np.stack([self.reference, self.error, self.estimate, self.product], axis=1)
+        return [_si_sdr(*map(float, row)) for row in sums]
+
+
+def _product(left: Block, right: Block) -> float:
+    """Sum the products of samples, in one pass and without an array for them."""
+    return float(np.einsum("fc,fc->", left, right))
+
+
+def _si_sdr(reference: float, error: float, estimate: float, product: float) -> float:
+    if not reference:
+        return 10 * log10(DELTA / (estimate + DELTA))
+    target = product**2 / reference
+    # |e - ar|^2 without a pass of its own; of two equal forms, the one that cancels less.
+    if estimate < error:
+        distortion = estimate - target
+    else:
+        distortion = error - (product - reference) ** 2 / reference
+    return 10 * log10((target + DELTA) / (max(distortion, 0.0) + DELTA))
 
 
 class FrameSdr:
@@ -146,13 +167,12 @@ class BaselineSums:
     """
 
     def __init__(self, num_samples: int, sample_rate: int, *, with_frames: bool) -> None:
-        self._sums = [SeparationSums() for _ in STEMS]
+        self._sums = SeparationSums(len(STEMS))
         self._frames = FrameSdr(len(STEMS), num_samples, sample_rate) if with_frames else None
 
     def add(self, references: Sounds, estimates: Sounds) -> None:
         """Add the next block of all stems."""
-        for sums, reference, estimate in zip(self._sums, references, estimates, strict=True):
-            sums.add(reference, estimate)
+        self._sums.add(references, estimates)
         if self._frames is not None:
             self._frames.add(references, estimates)
 
@@ -160,6 +180,8 @@ class BaselineSums:
         """Give all three in dB, by stem; ``SDR`` is BSSEval v4's."""
         medians = [None] * len(STEMS) if self._frames is None else self._frames.medians()
         return {
-            stem: {"global_sdr": sums.sdr(), "si_sdr": sums.si_sdr(), "SDR": median}
-            for stem, sums, median in zip(STEMS, self._sums, medians, strict=True)
+            stem: {"global_sdr": sdr, "si_sdr": si_sdr, "SDR": median}
+            for stem, sdr, si_sdr, median in zip(
+                STEMS, self._sums.sdr(), self._sums.si_sdr(), medians, strict=True
+            )
         }

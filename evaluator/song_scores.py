@@ -93,25 +93,20 @@ def _write(job: ScoringJob, museval: BssEval | None, document: dict[str, Any]) -
 
 def _streamed_scores(song: SongSounds, *, with_frames: bool) -> dict[str, Any]:
     """Compute all that takes no more than a block in memory."""
-    sums = [SeparationSums() for _ in STEMS]
+    sums = SeparationSums(len(STEMS))
     null = SdrSums()
     baselines = SongBaselines(
         song.num_samples, song.sample_rate, song.num_channels, with_frames=with_frames
     )
     for mixture, references, estimates in song.blocks():
-        for stem_sums, reference, estimate in zip(sums, references, estimates, strict=True):
-            stem_sums.add(reference, estimate)
+        sums.add(references, estimates)
         null.add(mixture, estimates.sum(axis=0))
         baselines.add(mixture, references)
     floor, ceiling = baselines.finish()
     return {
         "scores": {
-            stem: {
-                "global_sdr": stem_sums.sdr(),
-                "si_sdr": stem_sums.si_sdr(),
-                **dict.fromkeys(METRICS),
-            }
-            for stem, stem_sums in zip(STEMS, sums, strict=True)
+            stem: {"global_sdr": sdr, "si_sdr": si_sdr, **dict.fromkeys(METRICS)}
+            for stem, sdr, si_sdr in zip(STEMS, sums.sdr(), sums.si_sdr(), strict=True)
         },
         "null_depth_db": null.sdr(),
         "floor": {FLOOR: floor},

@@ -76,7 +76,11 @@ def test_compare_tells_what_the_runs_differ_in(runs: list[Path]) -> None:
     (comparison,) = json.loads((runs[0] / "c.json").read_text())["comparisons"]
     assert comparison["warnings"] == {"first": [], "other": ["heard them (1 of 3 songs)"]}
     assert "note: the runs differ in data: /data/songs and /b\n" in output
-    assert f"{runs[1]}: heard them (1 of 3 songs)\n" in output
+    # Below each table, not apart from them.
+    tables = output.split(" in dB, mean of songs")[1:]
+    assert tables
+    for table in tables:
+        assert f"{runs[1]}: heard them (1 of 3 songs)\n" in table
     assert f"{runs[1]} against {runs[0]}" in output  # of one name
 
 
