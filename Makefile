@@ -51,7 +51,7 @@ $(STAMP): pyproject.toml | $(BIN)/pip
 	@# onnxruntime and onnxruntime-gpu overwrite each other's files.
 	@test ! -e $(VENV)/.installed-$(OTHER_RUNTIME) || \
 		$(PIP) uninstall --yes onnxruntime onnxruntime-gpu
-	$(PIP) install $(INDEX) --editable '.[$(RUNTIME),score,dev]'
+	$(PIP) install $(INDEX) --editable '.[$(RUNTIME),score,train,dev]'
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
