@@ -10,12 +10,19 @@ from my_submission.errors import DemixError
 from my_submission.stems import STEMS
 from training.evaluate import evaluate_starter, save_json, table_text
 from training.export import NUM_FRAMES, export_checkpoint
+from training.hydra_command import is_for_hydra, run
 from training.songs import SongStore
 from training.starter import StarterOptions, make_mixer, make_starter
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; give the exit status."""
+    """Run the command; give the exit status.
+
+    Arguments of Hydra's form (`is_for_hydra`) train a network of phase 1.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if is_for_hydra(arguments):
+        return run(arguments)
     options = _parser().parse_args(arguments)
     try:
         if options.command == "starter":

@@ -1,6 +1,25 @@
 """What training makes small."""
 
+from typing import Literal
+
 from torch import Tensor
+from torch.nn import functional
+
+WaveformLoss = Literal["mse", "l1"]
+Loss = Literal["mse", "l1", "relative"]
+
+
+def waveform_error(estimate: Tensor, target: Tensor, kind: WaveformLoss) -> Tensor:
+    """Give the mean square (``mse``, as published) or the mean magnitude (``l1``) of the error.
+
+    Args:
+        estimate: Sound, `[batch, 2, samples]`.
+        target: Same shape.
+        kind: Which of the two.
+    """
+    if kind == "mse":
+        return functional.mse_loss(estimate, target)
+    return functional.l1_loss(estimate, target)
 
 
 def relative_error(estimate: Tensor, target: Tensor, mixture: Tensor, floor: float) -> Tensor:

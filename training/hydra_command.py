@@ -1,0 +1,77 @@
+"""The published grammar: `python -m training experiment=NAME model=NAME key=value ...`."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+from hydra.errors import HydraException, InstantiationException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from my_submission.errors import DemixError
+from my_submission.stft import HOP_LENGTH
+
+CONFIGS = Path(__file__).parent / "configs"
+
+OmegaConf.register_new_resolver(
+    "samples", lambda num_frames: HOP_LENGTH * (num_frames - 1), replace=True
+)
+"""For configurations: `${samples:FRAMES}` are the samples of a chunk of so many frames."""
+
+
+def is_for_hydra(arguments: Sequence[str]) -> bool:
+    """Tell whether arguments are Hydra's: the first holds a ``=`` or is a flag other than help."""
+    first = arguments[0] if arguments else ""
+    return "=" in first or (first.startswith("-") and first not in ("-h", "--help"))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Compose a configuration of `arguments` and train what it describes.
+
+    Returns:
+        The exit status; what went wrong is one line on standard error.
+    """
+    # Otherwise Hydra catches exceptions, and prints several lines about them.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv[1:] = arguments
+    try:
+        _main()
+    except DemixError as error:
+        return _failure(error)
+    except InstantiationException as error:
+        return _failure(_own(error) or error)
+    except (HydraException, OmegaConfBaseException) as error:
+        return _failure(error)
+    return 0
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")
+def _main(config: DictConfig) -> None:
+    from training.phase1.run import is_first_process, train
+    from training.phase1.stopping import StoppedError
+
+    try:
+        line = train(config)
+    except (DemixError, InstantiationException, OmegaConfBaseException) as error:
+        # Not as an exception: Hydra would add a line.
+        own = _own(error) or error
+        if is_first_process():
+            _failure(own)
+        raise SystemExit(own.status if isinstance(own, StoppedError) else 1) from error
+    if is_first_process():
+        print(line)
+
+
+def _own(error: BaseException) -> DemixError | None:
+    """Find the error of this project that another one hides."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, DemixError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
+
+
+def _failure(error: BaseException) -> int:
+    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    return 1

@@ -1,0 +1,152 @@
+"""A training run: from a configuration to checkpoints in the run's folder."""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hydra
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import seed_everything
+from lightning.pytorch.trainer import Trainer
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from my_submission.errors import DemixError
+from my_submission.measuring import measured_speed
+
+CHECKPOINTS = "checkpoints"
+LAST = "last.ckpt"
+
+FREE = ("num_workers", "pin_memory")
+"""What may change when a run goes on, beside all that `DETERMINING` does not name."""
+
+DETERMINING = ("seed", "model", "datamodule")
+
+
+def train(config: DictConfig) -> str:
+    """Train what `config` describes, or go on with it; give a line about it.
+
+    The run lives in `config.run_dir`. If there is a last checkpoint, the run goes on from it.
+
+    Raises:
+        DemixError: The configuration or the data is not right, the folder holds another run, a
+            file cannot be written, or an exported network differs from the trained one.
+        StoppedError: It was asked to end.
+    """
+    _quiet()
+    for part in ("model", "datamodule"):
+        if config.get(part) is None:
+            raise DemixError(f"no {part} is chosen: give {part}=NAME or experiment=NAME")
+    folder = Path(config.run_dir)
+    checkpoint = folder / CHECKPOINTS / LAST
+    saved = _saved(folder) if checkpoint.is_file() else None
+    _settle_precision(config, saved)
+    if saved is not None:
+        _require_same(saved, config, folder)
+    seed_everything(config.seed, workers=True, verbose=False)
+
+    data = hydra.utils.instantiate(config.datamodule)
+    model = hydra.utils.instantiate(config.model)
+    callbacks = _instantiate_all(config.get("callbacks"))
+    trainer_options = OmegaConf.to_container(config.trainer, resolve=True)
+    assert isinstance(trainer_options, dict)
+    if trainer_options.get("enable_progress_bar") == "auto":
+        trainer_options["enable_progress_bar"] = sys.stderr.isatty()
+    if is_first_process():
+        _save(config, folder)
+    loggers = _instantiate_all(config.get("logger"))
+    try:
+        trainer: Trainer = hydra.utils.instantiate(
+            trainer_options, callbacks=callbacks, logger=loggers or False, _convert_="all"
+        )
+        trainer.fit(model, datamodule=data, ckpt_path=checkpoint if saved is not None else None)
+    except MisconfigurationException as error:
+        raise DemixError(" ".join(str(error).split())) from error
+    score = trainer.callback_metrics.get("val/sdr")
+    scored = "" if score is None else f", validation {float(score):.2f} dB"
+    return f"{folder}: {trainer.global_step} steps{scored}"
+
+
+def is_first_process() -> bool:
+    """Tell whether this is the only process of a run, or the one that started the others."""
+    return all(int(os.environ.get(name, "0")) == 0 for name in ("LOCAL_RANK", "NODE_RANK", "RANK"))
+
+
+def _instantiate_all(group: DictConfig | None) -> list[Any]:
+    items = [] if group is None else [group[name] for name in group]
+    return [hydra.utils.instantiate(item) for item in items if item and "_target_" in item]
+
+
+def _settle_precision(config: DictConfig, saved: DictConfig | None) -> None:
+    """Replace ``auto``: half precision where the device is fast in it, as the run began."""
+    if config.trainer.precision != "auto":
+        return
+    if saved is not None:
+        config.trainer.precision = saved.trainer.precision
+    elif config.trainer.accelerator != "cpu" and torch.cuda.is_available():
+        config.trainer.precision = "16-mixed"
+    elif measured_speed("cpu").fast_dtype is torch.bfloat16:
+        config.trainer.precision = "bf16-mixed"
+    else:
+        config.trainer.precision = "32-true"
+
+
+def _saved(folder: Path) -> DictConfig:
+    try:
+        saved = OmegaConf.load(folder / "config.yaml")
+    except OSError as error:
+        raise DemixError(
+            f"{folder}: has checkpoints but no config.yaml; choose run_dir="
+        ) from error
+    assert isinstance(saved, DictConfig)
+    return saved
+
+
+def _save(config: DictConfig, folder: Path) -> None:
+    try:
+        (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+        temporary = folder / ".config.yaml.part"
+        OmegaConf.save(config, temporary, resolve=True)
+        temporary.replace(folder / "config.yaml")
+    except OSError as error:
+        raise DemixError(
+            f"{folder}: cannot be written ({error.strerror}): choose run_dir="
+        ) from error
+
+
+def _require_same(saved: DictConfig, config: DictConfig, folder: Path) -> None:
+    for part in DETERMINING:
+        before, now = (dict(_leaves(part, item.get(part))) for item in (saved, config))
+        for name in sorted(before | now):
+            if name.rpartition(".")[2] not in FREE and before.get(name) != now.get(name):
+                raise DemixError(
+                    f"{folder}: holds a run with {name}={before.get(name)}, not {now.get(name)}; "
+                    "give it back, or choose another run_dir="
+                )
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, DictConfig):
+        for key in value:
+            yield from _leaves(f"{name}.{key!s}", value[key])
+    else:
+        yield name, OmegaConf.to_container(value) if isinstance(value, ListConfig) else value
+
+
+def _quiet() -> None:
+    """Keep Lightning from telling what is no news: devices, tips, its own plans."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        ".*does not have many workers.*",
+        ".*smaller than the logging interval.*",
+        ".*dataloader is not resumable.*",
+        ".*Checkpoint directory .* exists.*",
+        ".*Experiment logs directory.*",
+        ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
+    ):
+        warnings.filterwarnings("ignore", message)
