@@ -49,8 +49,8 @@ def run(arguments: Sequence[str]) -> int:
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")
 def _main(config: DictConfig) -> None:
+    from training.phase1.resuming import StoppedError
     from training.phase1.run import is_first_process, train
-    from training.phase1.stopping import StoppedError
 
     try:
         line = train(config)

@@ -12,9 +12,12 @@ from my_submission.stems import SAMPLE_RATE, STEMS
 from training.songs import SongStore
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """Keep torch to one thread: for arrays this small, more of them only wait for each other."""
+    """Keep torch to one thread: for arrays this small, more of them only wait for each other.
+
+    And sums differ in their last digits with the number of threads.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -1,25 +1,13 @@
 """Phase 1 by its command: what a run leaves, and what it says of wrong input."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
 from my_submission.networks.onnx_runtime import OnnxNetwork
+from tests.training.phase1_runs import arguments
 from training.__main__ import main
-
-CONFIGS = Path(__file__).parent / "configs"
-
-
-def arguments(run_dir: Path, *more: str) -> Sequence[str]:
-    """Give the command's arguments for a run on noise, with `more`."""
-    return [
-        *("--config-dir", str(CONFIGS), "experiment=multigpu_drums", "model=tiny"),
-        *("datamodule=tiny", "datamodule.batch_size=2", f"run_dir={run_dir}"),
-        *("trainer.accelerator=cpu", "trainer.precision=32-true", "logger=csv"),
-        *("trainer.max_epochs=1", "trainer.check_val_every_n_epoch=1", *more),
-    ]
 
 
 def test_a_run_leaves_checkpoints_with_onnx_files(

@@ -1,11 +1,13 @@
 """A data module of the real one's form, of noise that needs no files."""
 
+import os
+import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -85,9 +87,11 @@ class TinyData(LightningDataModule):
         return DataLoader(Tracks(tracks), batch_size=None, generator=torch.Generator())
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:  # noqa: ARG002
-        """Count what training has taken."""
+        """Count what training has taken, and change it by what every global generator draws."""
         if self.trainer is not None and self.trainer.training:
             self.done += 1
+            drawn = random.random() + np.random.rand() + torch.rand(1).item()
+            batch = batch * (1 + 0.1 * drawn)
         return batch
 
     def state_dict(self) -> dict[str, int]:
@@ -103,3 +107,35 @@ def chunk_of_noise(number: int, samples: int) -> Tensor:
     """Make one chunk of four stems."""
     rng = np.random.default_rng((7, number))
     return torch.from_numpy(rng.normal(0, 0.1, (4, 2, samples)).astype(np.float32))
+
+
+class Disturb(Callback):
+    """Send this process a signal, or end it by an exception that nothing catches.
+
+    Args:
+        step: After which.
+        when: ``step`` for right behind it, ``validation`` for the beginning of the validation
+            that follows it.
+        signum: The signal; 0 for the exception.
+    """
+
+    def __init__(self, step: int, when: str, signum: int) -> None:
+        self._step, self._when, self._signum = step, when, signum
+
+    def on_train_batch_end(self, trainer: Trainer, *_arguments: Any) -> None:
+        """Disturb training."""
+        if self._when == "step":
+            self._disturb(trainer)
+
+    def on_validation_start(self, trainer: Trainer, _module: LightningModule) -> None:
+        """Disturb validation."""
+        if self._when == "validation":
+            self._disturb(trainer)
+
+    def _disturb(self, trainer: Trainer) -> None:
+        if trainer.global_step != self._step:
+            return
+        if self._signum:
+            os.kill(os.getpid(), self._signum)
+        else:
+            raise ZeroDivisionError("a crash")

@@ -3,6 +3,8 @@
 import random
 import signal
 import threading
+import time
+from math import inf
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,25 +31,38 @@ class StoppedError(DemixError):
         self.status = 128 + signum
 
 
-class StopOnSignal(Checkpoint):
-    """Save a checkpoint and end the run after the step in which Ctrl-C or SIGTERM came.
+class LastCheckpoint(Checkpoint):
+    """Keep the checkpoint that a run goes on from, and end the run when it is asked to.
 
-    Behind the last step of an epoch its validation comes first. A second Ctrl-C or SIGTERM ends
-    the program at once; what is lost then is what came after the last checkpoint.
+    It is written every so often, after every validation and at the end; and when Ctrl-C or SIGTERM
+    came, after the step that was being made, whereupon the run ends. A second Ctrl-C or SIGTERM
+    ends the program at once.
+
+    What is due behind the last step of an epoch waits for its validation, because Lightning would
+    leave that out when it goes on.
 
     Args:
         path: The checkpoint.
+        every_n_minutes: Time after which it is due again; None for never.
+        every_n_steps: Steps after which it is due; None for never.
     """
 
     # A `Checkpoint`, because Lightning calls these last, when all others have done their part.
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self, path: str, every_n_minutes: float | None = None, every_n_steps: int | None = None
+    ) -> None:
         self._path = Path(path)
+        self._seconds = inf if every_n_minutes is None else 60 * every_n_minutes
+        self._steps = every_n_steps
+        self._saved = time.monotonic()
+        self._waits = False
         self._received: int | None = None
         self._before: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take over the signals."""
+        self._saved = time.monotonic()
         if trainer.received_sigterm:  # while data and weights were read
             self._received = signal.SIGTERM
         if threading.current_thread() is threading.main_thread():
@@ -56,16 +71,32 @@ class StopOnSignal(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Stop here, unless the epoch ends here."""
-        if self._is_asked(trainer) and not trainer.is_last_batch:
-            trainer.save_checkpoint(self._path)
-            self._stop(trainer)
+        """Save what is due, unless the epoch ends here."""
+        step = trainer.global_step
+        is_due = (
+            self._waits
+            or self._received is not None
+            or trainer.should_stop
+            or step == trainer.max_steps
+            or time.monotonic() - self._saved >= self._seconds
+            or (self._steps is not None and step % self._steps == 0)
+        )
+        # All processes must save, and stop, after the same step.
+        if trainer.strategy.reduce_boolean_decision(is_due, all=False):
+            self._waits = trainer.is_last_batch
+            if not self._waits:
+                self._save(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop here, after the other callbacks have saved."""
-        if not trainer.sanity_checking and self._is_asked(trainer):
-            trainer.save_checkpoint(self._path)
-            self._stop(trainer)
+        """Save, after the other callbacks have taken note of the validation."""
+        if not trainer.sanity_checking:
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save what waits, and the last epoch."""
+        is_last = trainer.current_epoch + 1 == trainer.max_epochs
+        if self._waits or is_last or trainer.should_stop:
+            self._save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give the signals back."""
@@ -86,16 +117,17 @@ class StopOnSignal(Checkpoint):
             signal.signal(number, handler)
         self._before = {}
 
-    def _is_asked(self, trainer: Trainer) -> bool:
-        # All processes must save and stop after the same step.
-        return bool(trainer.strategy.reduce_boolean_decision(self._received is not None, all=False))
-
-    def _stop(self, trainer: Trainer) -> None:
-        signum = self._received or signal.SIGTERM
-        raise StoppedError(
-            f"stopped after step {trainer.global_step}; the same command goes on from {self._path}",
-            signum,
-        )
+    def _save(self, trainer: Trainer) -> None:
+        self._waits = False
+        trainer.save_checkpoint(self._path)
+        self._saved = time.monotonic()
+        is_asked = trainer.strategy.reduce_boolean_decision(self._received is not None, all=False)
+        if is_asked:
+            raise StoppedError(
+                f"stopped after step {trainer.global_step}; "
+                f"the same command goes on from {self._path}",
+                self._received or signal.SIGTERM,
+            )
 
 
 class RandomState(Callback):
@@ -118,12 +150,10 @@ class RandomState(Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take states that `on_train_batch_start` is to set."""
+        """Take states that `on_train_start` is to set."""
         self._loaded = state_dict
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Set them: what was drawn until now, the run without a stop has not drawn."""
         state, self._loaded = self._loaded, None
         if state is None:

@@ -1,0 +1,96 @@
+"""A run that was stopped and gone on with is the run that never was."""
+
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.training.phase1_runs import arguments
+from training.__main__ import main
+
+OPTIONS = (
+    *("trainer.max_epochs=3", "model.optimizer=adamw", "model.lr=0.01", "model.schedule=cosine"),
+    "model.warmup_steps=2",
+)
+
+
+def assert_same(found: Any, expected: Any, where: str) -> None:
+    """Demand that two checkpoints hold the same, bit by bit."""
+    if isinstance(expected, Tensor):
+        assert torch.equal(found, expected), where
+    elif isinstance(expected, Mapping):
+        assert found.keys() == expected.keys(), where
+        for key, value in expected.items():
+            assert_same(found[key], value, f"{where}.{key}")
+    elif isinstance(expected, Sequence) and not isinstance(expected, str):
+        assert len(found) == len(expected), where
+        for index, value in enumerate(expected):
+            assert_same(found[index], value, f"{where}[{index}]")
+    else:
+        assert found == expected, where
+
+
+def contents(run_dir: Path) -> dict[str, Any]:
+    """Read the last checkpoint, without what depends on the folder."""
+    state: dict[str, Any] = torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True)
+    state["callbacks"] = {
+        name: value for name, value in state["callbacks"].items() if "ModelCheckpoint" not in name
+    }
+    # Lightning counts differently what is left of an epoch that was interrupted.
+    del state["loops"]
+    return state
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Give the last checkpoint of a run without a stop."""
+    run_dir = tmp_path_factory.mktemp("whole")
+    assert main(arguments(run_dir, "callbacks=ema", *OPTIONS)) == 0
+    return contents(run_dir)
+
+
+@pytest.mark.parametrize(
+    ("step", "when", "signum", "saved_every"),
+    [
+        pytest.param(4, "step", signal.SIGTERM, 100, id="in the middle of an epoch"),
+        pytest.param(5, "step", signal.SIGINT, 100, id="by Ctrl-C"),
+        pytest.param(3, "step", signal.SIGTERM, 100, id="behind an epoch's last step"),
+        pytest.param(6, "validation", signal.SIGTERM, 100, id="in validation"),
+        pytest.param(5, "step", 0, 2, id="killed a step behind a checkpoint"),
+        pytest.param(6, "validation", 0, 3, id="killed in validation"),
+    ],
+)
+def test_going_on_changes_nothing(
+    step: int,
+    when: str,
+    signum: int,
+    saved_every: int,
+    whole: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    disturbed = arguments(
+        tmp_path,
+        "callbacks=disturbed",
+        *(f"callbacks.disturb.step={step}", f"callbacks.disturb.when={when}"),
+        f"callbacks.disturb.signum={int(signum)}",
+        f"callbacks.last_checkpoint.every_n_steps={saved_every}",
+        *OPTIONS,
+    )
+    if signum:
+        with pytest.raises(SystemExit) as ending:
+            main(disturbed)
+        assert ending.value.code == 128 + signum
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"stopped after step {step}; the same command goes on" in line
+    else:
+        with pytest.raises(ZeroDivisionError):
+            main(disturbed)
+        capsys.readouterr()
+    assert main(arguments(tmp_path, "callbacks=ema", *OPTIONS)) == 0
+    assert "9 steps" in capsys.readouterr().out
+    assert_same(contents(tmp_path), whole, "checkpoint")
