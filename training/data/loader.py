@@ -128,6 +128,9 @@ class ChunkLoader:
                 num_workers=self._num_workers,
                 pin_memory=self._pin_memory,
                 collate_fn=_collate,
+                # Of its own, because it draws a number: a run that is gone on with makes one more
+                # loader than the run without a stop.
+                generator=torch.Generator(),
             )
         )
 
