@@ -9,16 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
-from numpy.random import Generator
+from numpy.random import Generator, default_rng
 
 from my_submission.errors import DemixError
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio, Stem
 from training.synthesis import catalogue
 from training.synthesis.__main__ import main
 from training.synthesis.catalogue import FONTS, KITS, VOICES, Split, fonts, kits, voices
+from training.synthesis.mixdown import limit, master, mix, quantise
 from training.synthesis.notes import Note
 from training.synthesis.singing import Manner, Throat, reshape, sing
-from training.synthesis.song import SongRequest, make_song, mix, quantise, write_song
+from training.synthesis.song import SongRequest, make_song, write_song
 from training.synthesis.voices import Phrase, bank_path, build_bank, load_voice
 from training.synthesis.world import analyse
 
@@ -162,12 +163,26 @@ class TestMix:
         noise[3] = 0
         return dict(zip(STEMS, noise, strict=True))
 
-    def test_all_stems_share_one_gain_curve(self, stems: dict[Stem, Audio], rng: Generator) -> None:
-        mixed = mix(stems, rng)
-        bass, other = (mixed[stem] / stems[stem] for stem in ("bass", "other"))
-        share = bass / other
-        np.testing.assert_allclose(share, np.median(share), rtol=1e-3)
-        assert not mixed["vocals"].any()
+    def test_limiter_is_one_gain_curve_that_all_stems_share(self, stems: dict[Stem, Audio]) -> None:
+        limited = limit(stems, 4.0)
+        bass, other = (limited[stem] / stems[stem] for stem in ("bass", "other"))
+        np.testing.assert_allclose(bass, other, rtol=1e-4)
+        assert bass.max() > 1.1 * bass.min()
+        assert np.abs(np.sum(list(limited.values()), axis=0)).max() < 1
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_master_treats_the_song_as_one(self, stems: dict[Stem, Audio], seed: int) -> None:
+        # Scaled so that no stem is louder than the sum, which the limiter would heed.
+        stems = {stem: audio * np.float32(0.3) for stem, audio in stems.items()}
+        whole = np.sum(list(stems.values()), axis=0)
+        nothing = np.zeros_like(whole)
+        apart = master(stems, default_rng(seed))
+        together = master({**dict.fromkeys(STEMS, nothing), "other": whole}, default_rng(seed))
+        total = np.sum(list(apart.values()), axis=0)
+        np.testing.assert_allclose(total, together["other"], atol=2e-3)
+
+    def test_silent_stem_stays_silent(self, stems: dict[Stem, Audio], rng: Generator) -> None:
+        assert not mix(stems, rng)["vocals"].any()
 
     @pytest.mark.parametrize("gain", [0.0, 0.01, 1.0, 100.0])
     def test_sum_never_clips(self, stems: dict[Stem, Audio], gain: float) -> None:

@@ -1,14 +1,15 @@
 """What songs are put together from, as far as it needs no Debian packages."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from numpy.random import Generator, default_rng
 
-from my_submission.stems import SAMPLE_RATE, STEMS, Audio
-from training.synthesis import effects
+from my_submission.stems import SAMPLE_RATE, STEMS, Audio, Stem
+from training.synthesis import effects, statistics, tone
 from training.synthesis.composition import Plan, compose
 from training.synthesis.drum_kits import Layer, strike
 from training.synthesis.electronic_kit import electronic_kit
@@ -149,3 +150,54 @@ class TestEffects:
         np.testing.assert_allclose(effects.place(noise, pan=0, width=1), noise, atol=1e-6)
         left = effects.place(noise, pan=-1, width=0)
         assert np.abs(left[1]).max() < 1e-6 < np.abs(left[0]).max()
+
+
+class TestTone:
+    """Spectra of stems."""
+
+    @pytest.mark.parametrize("stem", STEMS)
+    def test_dull_noise_comes_near_the_usual_spectrum(self, stem: Stem, rng: Generator) -> None:
+        noise = rng.normal(0, 0.1, (2, SAMPLE_RATE)).astype(np.float32)
+        dull = effects.filtered(noise, *[effects.low_pass(500)] * 2, effects.high_pass(60))
+        usual = np.array(tone.USUAL_DB[stem])[1:8]
+        before, after = (
+            np.abs(tone.octave_levels(audio)[1:8] - usual).mean()
+            for audio in (dull, tone.match_tone(dull, rng, stem))
+        )
+        assert after < 0.5 * before
+
+    def test_loudness_stays_about_the_same(self, rng: Generator) -> None:
+        noise = rng.normal(0, 0.1, (2, SAMPLE_RATE)).astype(np.float32)
+        assert 0.5 < tone.match_tone(noise, rng, "other").std() / 0.1 < 2
+
+    def test_silence_stays_silence(self, rng: Generator) -> None:
+        assert not tone.match_tone(np.zeros((2, 100), np.float32), rng, "drums").any()
+
+
+class TestStatistics:
+    """What the command about songs measures."""
+
+    def test_tone_beside_a_click(self) -> None:
+        time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+        sine = np.tile(0.5 * np.sin(2 * np.pi * 1000 * time), (2, 1)).astype(np.float32)
+        clicks = np.zeros_like(sine)
+        clicks[0, SAMPLE_RATE // 4 :: SAMPLE_RATE // 2] = 0.9
+        silence = np.zeros_like(sine)
+        rows = statistics.measure(
+            {"bass": silence, "drums": clicks, "other": sine, "vocals": silence}
+        )
+        assert rows["other"]["crest"] == pytest.approx(3.01, abs=0.05)
+        assert rows["other"]["1000 Hz"] == pytest.approx(0, abs=0.1)
+        # 0 dB of full scale in both channels is 0 LUFS at 1 kHz, give or take the K-weighting.
+        assert rows["other"]["loudness"] == pytest.approx(-6, abs=1)
+        assert rows["drums"]["onsets"] == pytest.approx(2, abs=0.6)
+        assert rows["drums"]["side 120"] == pytest.approx(0, abs=0.1)
+        assert rows["vocals"]["active"] == 0 and rows["other"]["active"] == 1
+
+    def test_folder_without_songs_is_said_in_one_line(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert statistics.main([str(tmp_path)]) == 1
+        assert capsys.readouterr().err.splitlines() == [
+            f"{tmp_path}: no songs: give a folder that holds SONG/bass.flac"
+        ]

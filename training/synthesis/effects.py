@@ -104,6 +104,13 @@ def compress(
     """Compress by a feed-forward peak follower; the threshold is relative to the sound's peak."""
     level = 20 * np.log10(hop_peaks(audio) + 1e-9)
     over = np.maximum(0.0, level - (level.max() + threshold_db)) * (1 - 1 / ratio)
+    return audio * hop_gains(follow(over, attack_ms, release_ms), audio.shape[1])
+
+
+def follow(
+    over: npt.NDArray[np.floating], attack_ms: float, release_ms: float
+) -> npt.NDArray[np.float64]:
+    """Give the gains with which a compressor takes away `over` dB, as fast as it can: `[hops]`."""
     attack, release = (math.exp(-1000 * HOP / SAMPLE_RATE / ms) for ms in (attack_ms, release_ms))
     reduction = 0.0
     smooth = []
@@ -111,7 +118,8 @@ def compress(
         keep = attack if target > reduction else release
         reduction = target + keep * (reduction - target)
         smooth.append(reduction)
-    return audio * hop_gains(10 ** (-np.array(smooth) / 20), audio.shape[1])
+    gains: npt.NDArray[np.float64] = 10 ** (-np.array(smooth) / 20)
+    return gains
 
 
 def saturate(audio: Audio, drive_db: float, bias: float = 0.0) -> Audio:
