@@ -16,10 +16,12 @@ from my_submission.stems import SAMPLE_RATE, STEMS, Audio, Stem
 from training.synthesis import catalogue
 from training.synthesis.__main__ import main
 from training.synthesis.catalogue import FONTS, KITS, VOICES, Split, fonts, kits, voices
+from training.synthesis.grains import GrainWords
 from training.synthesis.mixdown import limit, master, mix, quantise
 from training.synthesis.notes import Note
-from training.synthesis.singing import Manner, Throat, reshape, sing
+from training.synthesis.singing import Manner, Throat, chart
 from training.synthesis.song import SongRequest, make_song, write_song
+from training.synthesis.vocoder import VocoderWords
 from training.synthesis.voices import Phrase, bank_path, build_bank, load_voice
 from training.synthesis.world import analyse
 
@@ -219,12 +221,16 @@ class TestVoices:
         build_bank(voices("held_out"), cache, said.append)
         assert not said
 
-    def test_singer_is_in_tune(self, phrase: Phrase, rng: Generator) -> None:
+    @pytest.mark.parametrize("technique", [VocoderWords, GrainWords])
+    def test_singer_is_in_tune(
+        self, technique: type[VocoderWords | GrainWords], phrase: Phrase, rng: Generator
+    ) -> None:
         manner = Manner(0.0, 5.0, portamento=0.02, drift_cents=0.0, breath=0.0)
         notes = [Note(0.25 + 0.8 * n, 0.75, pitch, 100) for n, pitch in enumerate((50, 53, 48))]
-        shaped = reshape(phrase, Throat(1.0, 0.0))
-        sound = sing(phrase, shaped, notes, manner, rng)
-        assert sound is not None and np.isfinite(sound).all()
+        course = chart(phrase, notes, manner, rng)
+        assert course is not None
+        sound = technique.prepare(phrase, Throat(1.1, 0.0)).sing(course, manner, rng)
+        assert np.isfinite(sound).all()
         f0 = analyse(sound.astype(np.float64), SAMPLE_RATE).f0
         for note in notes:
             sung = f0[int((note.start + 0.25) / 0.005) : int((note.start + 0.5) / 0.005)]
@@ -233,4 +239,4 @@ class TestVoices:
 
     def test_nothing_is_sung_without_notes(self, phrase: Phrase, rng: Generator) -> None:
         manner = Manner(30.0, 5.0, portamento=0.02, drift_cents=5.0, breath=0.3)
-        assert sing(phrase, reshape(phrase, Throat(1.1, 1.0)), [], manner, rng) is None
+        assert chart(phrase, [], manner, rng) is None

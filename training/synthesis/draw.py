@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from numpy.random import Generator
 
 T = TypeVar("T")
@@ -38,3 +40,10 @@ def uniform(rng: Generator, low: float, high: float) -> float:
 def log_uniform(rng: Generator, low: float, high: float) -> float:
     """Draw evenly on a logarithmic scale, as for frequencies and times."""
     return math.exp(rng.uniform(math.log(low), math.log(high)))
+
+
+def slow_noise(rng: Generator, length: int, width: int) -> npt.NDArray[np.float64]:
+    """Draw smoothed noise of unit variance; `width` in steps."""
+    window = np.hanning(width)
+    noise = rng.standard_normal(length + width - 1)
+    return np.convolve(noise, window / math.sqrt((window**2).sum()), "valid")

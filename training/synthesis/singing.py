@@ -1,6 +1,5 @@
-"""Spoken phrases sung: vowels stretched to notes, a new pitch, another throat, 44.1 kHz."""
+"""Spoken phrases sung: which moment of the phrase sounds when, and at what pitch."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,27 +7,36 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator
 
-from my_submission.stems import SAMPLE_RATE
-from training.synthesis.draw import chance, uniform
+from training.synthesis.draw import chance, slow_noise, uniform
 from training.synthesis.notes import Note
 from training.synthesis.voices import Phone, Phrase
-from training.synthesis.world import FRAME_PERIOD, Analysis, Frames, synthesise
+from training.synthesis.world import FRAME_PERIOD
 
-FFT_SIZE = 1024
-FREQUENCIES = np.arange(FFT_SIZE // 2 + 1) * SAMPLE_RATE / FFT_SIZE
 LONGEST_ONSET = 0.35  # seconds of consonants before a note, at most
 TAIL = 0.25  # seconds after the last note
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How a singer sings. Pitches in cents, times in seconds."""
+    """How a singer sings. Pitches in cents, times in seconds.
+
+    Attributes:
+        vibrato_cents: Depth of the vibrato on long notes.
+        vibrato_hz: Its rate.
+        portamento: Time in which the pitch glides from note to note.
+        drift_cents: Slow deviations of the pitch.
+        breath: Share of noise in voiced sound, 0 to 1.
+        growl: Roughness, 0 to 1: every second period of the voice is weaker and late.
+        spoken: The melody is the speech's own, as in rap; notes only say when.
+    """
 
     vibrato_cents: float
     vibrato_hz: float
     portamento: float
     drift_cents: float
     breath: float
+    growl: float = 0.0
+    spoken: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,43 +47,21 @@ class Throat:
     tilt_db: float
 
 
-def reshape(phrase: Phrase, throat: Throat) -> Analysis:
-    """Bring a phrase's envelope to 44.1 kHz, with another throat.
+@dataclass(frozen=True)
+class Course:
+    """A phrase's way through the notes, in steps of `FRAME_PERIOD`.
 
-    Speech at 16 kHz ends below 8 kHz. Above, vowels go on falling by 15 dB per octave and
-    consonants by 6 dB, which is about what voices do.
+    Attributes:
+        source: Second of the phrase that sounds, -1 for silence: `[frames]`.
+        f0: Pitch in Hz, 0 where unvoiced: `[frames]`.
     """
-    source = phrase.analysis
-    bins = source.log_envelope.shape[1]
-    highest = min((0.4 if phrase.sample_rate <= 16_000 else 0.45) * phrase.sample_rate, 20_500.0)
-    asked = np.minimum(FREQUENCIES / throat.formant, highest)
-    position = np.minimum(asked * 2 * (bins - 1) / phrase.sample_rate, bins - 1.001)
-    lower = position.astype(int)
-    share = (position - lower).astype(np.float32)
 
-    def resample(frames: Frames) -> Frames:
-        resampled: Frames = frames[:, lower] * (1 - share) + frames[:, lower + 1] * share
-        return resampled
-
-    envelope, aperiodicity = resample(source.log_envelope), resample(source.aperiodicity)
-    edge = int(np.searchsorted(FREQUENCIES, highest * throat.formant))
-    if edge < len(FREQUENCIES):
-        low = int(np.searchsorted(FREQUENCIES, 0.8 * highest * throat.formant))
-        level = envelope[:, low:edge].mean(axis=1, keepdims=True)
-        slope = np.where(source.f0 > 0, -15.0, -6.0)[:, None] * math.log(10) / 10
-        octaves = np.log2(FREQUENCIES[edge:] / FREQUENCIES[edge])
-        dull = 3 * np.maximum(0, (FREQUENCIES[edge:] - 15_000) / 5000)
-        envelope[:, edge:] = level + slope * octaves - dull
-        aperiodicity[:, edge:] = np.maximum(aperiodicity[:, edge:], 0.7)
-    tilt = throat.tilt_db * math.log(10) / 10 * np.log2(np.maximum(FREQUENCIES, 200) / 1000)
-    envelope += tilt.astype(np.float32)
-    return Analysis(source.f0, envelope, np.clip(aperiodicity, 1e-3, 1))
+    source: npt.NDArray[np.float64]
+    f0: npt.NDArray[np.float64]
 
 
-def sing(
-    phrase: Phrase, shaped: Analysis, notes: Sequence[Note], manner: Manner, rng: Generator
-) -> npt.NDArray[np.float32] | None:
-    """Sing notes to the words of a phrase.
+def chart(phrase: Phrase, notes: Sequence[Note], manner: Manner, rng: Generator) -> Course | None:
+    """Lay the words of a phrase under notes.
 
     Each syllable gets a note; with more notes than syllables some syllables go over several
     (melisma), with fewer notes the phrase ends early. Consonants keep their length and come
@@ -83,13 +69,12 @@ def sing(
 
     Args:
         phrase: Whose phones say where the syllables are.
-        shaped: The phrase's frames as `reshape` gives them.
         notes: In order, the first a little after 0 so that its consonants have room.
         manner: How to sing.
         rng: Draws what is human.
 
     Returns:
-        Mono float32 `[samples]` at 44.1 kHz, or None for a phrase without vowels.
+        The course, or None for a phrase without vowels.
     """
     vowels = [index for index, phone in enumerate(phrase.phones) if phone.kind == "vowel"]
     if not vowels or not notes:
@@ -98,32 +83,23 @@ def sing(
     num_frames = int(end / FRAME_PERIOD) + 1
     source = _source_times(phrase.phones, vowels, notes, num_frames)
     sounding = source >= 0
-    wander = 0.012 * _slow_noise(rng, num_frames, 60)
-    last = len(shaped.f0) - 1
-    index = np.clip((source + np.where(sounding, wander, 0)) / FRAME_PERIOD, 0, last - 1e-3)
-    lower = index.astype(int)
-    share = (index - lower)[:, None].astype(np.float32)
-
-    def at(frames: Frames) -> Frames:
-        between: Frames = frames[lower] * (1 - share) + frames[np.minimum(lower + 1, last)] * share
-        return between
-
-    voiced = shaped.f0 > 0
+    # A held vowel wanders about in the spoken one, so that it never stands still.
+    wander = 0.012 * slow_noise(rng, num_frames, 60)
+    spoken = phrase.analysis.f0
+    latest = (len(spoken) - 1.001) * FRAME_PERIOD
+    source = np.where(sounding, np.clip(source + wander, 0, latest), -1.0)
+    voiced = spoken > 0
     for vowel in vowels:
         phone = phrase.phones[vowel]
         voiced[int(phone.start / FRAME_PERIOD) : int(phone.end / FRAME_PERIOD) + 1] = True
+    index = np.clip(source / FRAME_PERIOD, 0, len(spoken) - 1.001)
     sung = voiced[np.round(index).astype(int)] & sounding
-    f0 = np.where(sung, 440 * 2 ** ((_pitches(notes, num_frames, manner, rng) - 69) / 12), 0.0)
-
-    fade = np.hanning(9) / np.hanning(9).sum()
-    level = np.convolve(sounding, fade, "same") * (1 + 0.15 * _slow_noise(rng, num_frames, 120))
-    envelope = at(shaped.log_envelope) + 2 * np.log(np.abs(level) + 1e-6)[:, None]
-    aperiodicity = at(shaped.aperiodicity)
-    if manner.breath > 0:
-        breath = manner.breath * np.clip(FREQUENCIES / 8000, 0, 1)
-        aperiodicity = np.clip(aperiodicity + np.where(sung[:, None], breath, 0), 0, 1)
-    frames = Analysis(f0.astype(np.float32), np.maximum(envelope, -32), aperiodicity)
-    return synthesise(frames, SAMPLE_RATE)
+    pitch = _pitches(notes, num_frames, manner, rng)
+    if manner.spoken and (spoken > 0).any():
+        heard = np.flatnonzero(spoken > 0)
+        melody = 69 + 12 * np.log2(spoken[heard] / 440)
+        pitch = np.interp(index, heard, melody) + float(np.median(pitch) - np.median(melody))
+    return Course(source, np.where(sung, 440 * 2 ** ((pitch - 69) / 12), 0.0))
 
 
 def _source_times(
@@ -208,11 +184,4 @@ def _pitches(
             swing = np.sin(2 * np.pi * rate * time + uniform(rng, 0, 2 * np.pi))
             growth = np.minimum(1, time / 0.25)
             pitch[start : start + len(time)] += manner.vibrato_cents / 100 * growth * swing
-    return pitch + manner.drift_cents / 100 * _slow_noise(rng, num_frames, 200)
-
-
-def _slow_noise(rng: Generator, length: int, width: int) -> npt.NDArray[np.float64]:
-    """Draw smoothed noise of unit variance; `width` in frames."""
-    window = np.hanning(width)
-    noise = rng.standard_normal(length + width - 1)
-    return np.convolve(noise, window / math.sqrt((window**2).sum()), "valid")
+    return pitch + manner.drift_cents / 100 * slow_noise(rng, num_frames, 200)

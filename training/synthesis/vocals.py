@@ -13,15 +13,20 @@ from training.synthesis.catalogue import Split, Voice, voices
 from training.synthesis.composition import Plan
 from training.synthesis.draw import chance, pick, uniform, weighted
 from training.synthesis.effects import filtered, high_pass, low_pass, peak
+from training.synthesis.grains import GrainWords
 from training.synthesis.notes import Note
-from training.synthesis.singing import Manner, Throat, reshape, sing
-from training.synthesis.voices import Phrase, bank_path, load_voice
-from training.synthesis.world import Analysis
+from training.synthesis.singing import Manner, Throat, chart
+from training.synthesis.vocoder import VocoderWords
+from training.synthesis.voices import bank_path, load_voice
 
 BREATH_LENGTH = 0.35  # seconds
 LEAD_IN = 0.25  # seconds before the first note of a phrase, for its consonants
 GRIDS = ((0.5, 0.5, 1.0), (0.5, 0.5, 0.5, 1.0, 1.5), (1.0, 1.0, 2.0, 0.5), (0.25, 0.5, 0.5, 1.0))
 RAP_GRID = (0.25, 0.25, 0.5)
+VOCODER = {"sung": 0.35, "tuned": 0.5, "rap": 0.1}
+"""How often each style is sung through the vocoder."""
+GROWL = {"metal": 0.6, "rock": 0.35}
+"""How often singers are rough; a tenth of them in other styles."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Singer:
     centre: float
     manner: Manner
     audible_breath: float  # dB relative to the voice
-    words: tuple[tuple[Phrase, Analysis], ...]
+    words: tuple[VocoderWords | GrainWords, ...]
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def vocal_part(plan: Plan, split: Split, cache: Path, rng: Generator) -> tuple[A
         float32 `[2, samples]`, and the singers' names.
     """
     count = weighted(rng, {1: 0.8, 2: 0.2})
-    singers = [_singer(pick(rng, voices(split)), cache, rng) for _ in range(count)]
+    singers = [_singer(plan, pick(rng, voices(split)), cache, rng) for _ in range(count)]
     audio = np.zeros((2, plan.num_samples), np.float32)
     melodies: dict[tuple[int, int], Melody] = {}
     doubled, backed = chance(rng, 0.4), chance(rng, 0.35)
@@ -80,23 +85,33 @@ def vocal_part(plan: Plan, split: Split, cache: Path, rng: Generator) -> tuple[A
     return audio, [f"{singer.name}:{singer.style}" for singer in singers]
 
 
-def _singer(voice: Voice, cache: Path, rng: Generator) -> Singer:
+def _singer(plan: Plan, voice: Voice, cache: Path, rng: Generator) -> Singer:
     phrases = load_voice(bank_path(cache, voice.name))
     throat = Throat(math.exp(rng.normal(0, 0.09)), uniform(rng, 0, 3))
     spoken = np.concatenate([phrase.analysis.f0[phrase.analysis.f0 > 0] for phrase in phrases])
     # People sing above the pitch they speak at, and a shorter throat sings higher.
     centre = 69 + 12 * math.log2(float(np.median(spoken)) / 440)
-    centre += uniform(rng, 5, 10) + 6 * math.log2(throat.formant)
-    style = weighted(rng, {"sung": 0.78, "tuned": 0.12, "rap": 0.1})
+    centre += 6 * math.log2(throat.formant)
+    styles = {"sung": 0.72, "tuned": 0.12, "rap": 0.16}
+    if plan.style == "hip hop":
+        styles = {"sung": 0.3, "tuned": 0.2, "rap": 0.5}
+    style = weighted(rng, styles)
+    centre += uniform(rng, -2, 3) if style == "rap" else uniform(rng, 5, 10)
     manner = Manner(
         vibrato_cents=uniform(rng, 10, 55) if style == "sung" else 0.0,
         vibrato_hz=uniform(rng, 4.5, 6.8),
         portamento={"sung": uniform(rng, 0.04, 0.09), "tuned": 0.012, "rap": 0.12}[style],
         drift_cents={"sung": 10.0, "tuned": 0.0, "rap": 60.0}[style],
         breath=uniform(rng, 0.1, 0.5) if chance(rng, 0.35) else 0.0,
+        growl=uniform(rng, 0.2, 1) if chance(rng, GROWL.get(plan.style, 0.1)) else 0.0,
+        spoken=style == "rap",
     )
     chosen = rng.permutation(len(phrases))[:6]
-    words = tuple((phrases[index], reshape(phrases[index], throat)) for index in chosen)
+    # The vocoder can do any pitch; overlap-add keeps what was spoken.
+    make: type[VocoderWords | GrainWords] = (
+        VocoderWords if chance(rng, VOCODER[style]) else GrainWords
+    )
+    words = tuple(make.prepare(phrases[index], throat) for index in chosen)
     return Singer(
         voice.name, style, min(max(centre, 46), 70), manner, uniform(rng, -45, -18), words
     )
@@ -146,10 +161,11 @@ def _perform(
         )
         for beat, length, degree in melody.steps
     ]
-    phrase, shaped = pick(rng, singer.words)
-    sound = sing(phrase, shaped, notes, singer.manner, rng)
-    if sound is None:
+    words = pick(rng, singer.words)
+    course = chart(words.phrase, notes, singer.manner, rng)
+    if course is None:
         return
+    sound = words.sing(course, singer.manner, rng)
     rms = math.sqrt(float((sound**2).mean())) + 1e-9
     if chance(rng, 0.6):
         inhaled = _inhale(rng) * np.float32(rms * 10 ** (singer.audible_breath / 20))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 from numpy.random import Generator, default_rng
 
@@ -24,7 +25,7 @@ from training.synthesis.catalogue import Voice
 from training.synthesis.draw import chance, pick
 from training.synthesis.world import Analysis, analyse
 
-BANK_VERSION = 1
+BANK_VERSION = 2
 PHRASES = 16
 STRETCH = 1.25  # slower speech has longer vowels to sing on
 
@@ -68,9 +69,10 @@ class Phone:
 
 @dataclass(frozen=True)
 class Phrase:
-    """A spoken phrase, analysed at the rate of its voice."""
+    """A spoken phrase, mono float32 `[samples]` and analysed, at the rate of its voice."""
 
     sample_rate: int
+    speech: npt.NDArray[np.float32]
     analysis: Analysis
     phones: tuple[Phone, ...]
 
@@ -114,6 +116,7 @@ def load_voice(path: Path) -> tuple[Phrase, ...]:
         return tuple(
             Phrase(
                 int(bank[f"rate_{number}"]),
+                bank[f"speech_{number}"].astype(np.float32) / np.float32(32767),
                 Analysis(
                     bank[f"f0_{number}"],
                     bank[f"envelope_{number}"].astype(np.float32),
@@ -132,6 +135,7 @@ def _write_bank(path: Path, phrases: Sequence[Phrase]) -> None:
     arrays = {"phrases": np.array(len(phrases))}
     for number, phrase in enumerate(phrases):
         arrays[f"rate_{number}"] = np.array(phrase.sample_rate)
+        arrays[f"speech_{number}"] = np.round(phrase.speech * 32767).astype(np.int16)
         arrays[f"f0_{number}"] = phrase.analysis.f0
         arrays[f"envelope_{number}"] = phrase.analysis.log_envelope.astype(np.float16)
         arrays[f"aperiodicity_{number}"] = phrase.analysis.aperiodicity.astype(np.float16)
@@ -162,7 +166,7 @@ def _speak(voice: Voice, count: int) -> list[Phrase]:
 
 def _phrase(path: Path, phones: tuple[Phone, ...]) -> Phrase:
     speech, rate = soundfile.read(path, dtype="float64")
-    return Phrase(rate, analyse(speech, rate), phones)
+    return Phrase(rate, speech.astype(np.float32), analyse(speech, rate), phones)
 
 
 def _english(rng: Generator) -> str:
