@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=0, help="number of the seed's first song")
     parser.add_argument("-j", "--jobs", type=int, default=1, help="processes")
     parser.add_argument("--split", choices=("train", "held_out"), default="train")
-    parser.add_argument("--seconds", type=_span, default=(30.0, 90.0), help="as 30-90, or 15")
+    parser.add_argument("--seconds", type=_span, default=(30.0, 120.0), help="as 30-120, or 15")
     parser.add_argument("--full", action="store_true", help="all stems play in all sections")
     parser.add_argument("--name", help="name of the song's folder, with --songs 1")
     parser.add_argument("--mixture", action="store_true", help="write mixture.flac too")

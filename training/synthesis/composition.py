@@ -22,6 +22,20 @@ TEMPO = {
 }
 """Beats per minute of each style."""
 
+STYLES = {
+    "pop": 2.0,
+    "rock": 2.0,
+    "electronic": 1.5,
+    "hip hop": 1.3,
+    "metal": 1.0,
+    "ballad": 0.8,
+    "funk": 0.8,
+    "folk": 0.6,
+    "jazz": 0.4,
+    "free": 0.8,
+}
+"""How often each style is played."""
+
 MODES: dict[tuple[int, ...], float] = {
     (0, 2, 4, 5, 7, 9, 11): 5.0,  # major
     (0, 2, 3, 5, 7, 8, 10): 5.0,  # minor
@@ -142,7 +156,7 @@ def compose(rng: Generator, seconds: float, *, full: bool = False) -> Plan:
         seconds: Length of the song.
         full: All stems play in all sections.
     """
-    style = pick(rng, list(TEMPO))
+    style = weighted(rng, STYLES)
     plan = Plan(
         style=style,
         bpm=uniform(rng, *TEMPO[style]),

@@ -7,6 +7,7 @@ as they were spoken, which a vocoder loses.
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,8 @@ class GrainWords:
 
     Attributes:
         phrase: What is said, and when.
-        speech: The phrase played faster by the throat's factor, which moves the formants.
+        speech: The phrase played faster by the throat's factor, which moves the formants, with the
+            longest period's samples of silence on both sides.
         marks: Samples of `speech` at which its periods peak, `[marks]`.
         periods: Samples to the next one, `[marks]`.
         rate: Samples of `speech` per second of the phrase.
@@ -54,19 +56,21 @@ class GrainWords:
         speech = _extended(speech.astype(np.float32), 0.45 * phrase.sample_rate * throat.formant)
         speech = filtered(speech[None], high_shelf(3000, 2 * throat.tilt_db))[0]
         marks, periods = _pitch_marks(speech, phrase.analysis.f0, rate)
-        return cls(phrase, speech, marks, periods, rate)
+        margin = int(periods.max())  # room for the outermost grains
+        return cls(phrase, np.pad(speech, margin), marks + margin, periods, rate)
 
     def sing(self, course: Course, manner: Manner, rng: Generator) -> Mono:
         """Sing the phrase along a course: mono float32 `[samples]` at 44.1 kHz."""
         sound = np.zeros(int(len(course.source) * FRAME_PERIOD * SAMPLE_RATE) + 1, np.float32)
         level = 1 + 0.15 * slow_noise(rng, len(course.source), 120)
+        margin = int(self.periods.max())
         time, count = 0.0, 0
         while time < len(sound):
             frame = min(int(time / SAMPLE_RATE / FRAME_PERIOD), len(course.source) - 1)
             f0, source = course.f0[frame], course.source[frame]
             step = SAMPLE_RATE / f0 if f0 > 0 else UNVOICED_STEP * SAMPLE_RATE
             if source >= 0:
-                grain = self._grain(source * self.rate)
+                grain = self._grain(source * self.rate + margin)
                 gain = float(level[frame]) * math.sqrt(min(1.0, 2 * step / len(grain)))
                 if f0 > 0:
                     weak = count % 2 * manner.growl
@@ -90,14 +94,16 @@ class GrainWords:
         span = max(1, int(self.marks[right] - self.marks[left]))
         share = min(max((position - self.marks[left]) / span, 0.0), 1.0)
         half = int(self.periods[left if share < 0.5 else right])
-        grain = (1 - share) * self._cut(left, half) + share * self._cut(right, half)
-        return np.asarray(grain * np.hanning(2 * half), np.float32)
+        first, second = (
+            self.speech[mark - half : mark + half] for mark in self.marks[left : right + 1]
+        )
+        blend = first + np.float32(share) * (second - first)
+        return blend * _window(2 * half)
 
-    def _cut(self, mark: int, half: int) -> Mono:
-        middle = int(self.marks[mark])
-        first, last = max(0, middle - half), min(len(self.speech), middle + half)
-        cut = self.speech[first:last]
-        return np.pad(cut, (first - middle + half, middle + half - last))
+
+@lru_cache(maxsize=1024)
+def _window(size: int) -> Mono:
+    return np.hanning(size).astype(np.float32)
 
 
 def _add(sound: Mono, start: int, grain: Mono) -> None:

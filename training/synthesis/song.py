@@ -14,9 +14,10 @@ from numpy.random import default_rng
 from my_submission.stems import SAMPLE_RATE, STEMS, Stem
 from training.synthesis.catalogue import Split
 from training.synthesis.composition import Plan, compose
+from training.synthesis.credits import Credits
 from training.synthesis.draw import uniform
 from training.synthesis.mixdown import Samples, mix, quantise
-from training.synthesis.performance import Credits, perform
+from training.synthesis.performance import perform
 
 
 @dataclass(frozen=True)

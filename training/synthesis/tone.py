@@ -29,7 +29,8 @@ N_FFT = 4096
 
 def octave_levels(audio: Audio) -> npt.NDArray[np.float64]:
     """Give the power in each of `OCTAVES`, in dB of the whole: `[octaves]`."""
-    hertz, density = signal.welch(audio, SAMPLE_RATE, nperseg=min(N_FFT, audio.shape[1]))
+    size = min(N_FFT, audio.shape[1])
+    hertz, density = signal.welch(audio, SAMPLE_RATE, nperseg=size, noverlap=0)
     density = density.sum(axis=0)
     total = density.sum() + 1e-20
     levels = []
