@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 from my_submission.stems import SAMPLE_RATE, Audio
 from training.synthesis.catalogue import Split
-from training.synthesis.channel_strip import amplifier, treat
+from training.synthesis.channel_strip import amplifier, talk, treat
 from training.synthesis.composition import Plan
 from training.synthesis.credits import Credits
 from training.synthesis.draw import chance, pick, uniform, weighted
@@ -17,6 +17,7 @@ from training.synthesis.fluid import render
 from training.synthesis.guitars import SOUNDS, guitar_layer
 from training.synthesis.layers import KINDS, layer_notes
 from training.synthesis.notes import Move, Note
+from training.synthesis.sweeps import sweeps
 from training.synthesis.synth import draw_patch, play
 
 # Singing choirs (52, 53) are left out: they are vocals to a listener.
@@ -37,6 +38,7 @@ LAYER_PROGRAMS = {
 
 GUITARS = {"rock": 0.7, "metal": 0.8, "folk": 0.5, "funk": 0.5, "electronic": 0.15, "hip hop": 0.15}
 """How often a layer that guitars can play is played on them."""
+SWEEPS = {"electronic": 0.6, "hip hop": 0.3, "pop": 0.3}
 DISTORTED_GUITARS = (26, 27, 29, 30)
 MODULATION, EXPRESSION = 1, 11
 
@@ -59,6 +61,12 @@ def accompaniment(plan: Plan, split: Split, rng: Generator, credits: Credits) ->
         if level > 1e-6:
             gain = 10 ** (uniform(rng, -7, 2) / 20) / level
             mix += np.float32(gain) * _spread(audio, kind, rng)
+    if chance(rng, SWEEPS.get(plan.style, 0.1)):
+        noise = sweeps(plan, rng)
+        level = active_rms(noise)
+        if level > 1e-6:
+            credits.add("other", "sweeps")
+            mix += np.float32(10 ** (uniform(rng, -18, -4) / 20) / level) * noise
     return mix
 
 
@@ -70,11 +78,12 @@ def _layer(
     rng: Generator,
     credits: Credits,
 ) -> Audio:
-    electronic = 0.6 if plan.style in ("electronic", "hip hop") else 0.2
+    electronic = 0.7 if plan.style in ("electronic", "hip hop") else 0.25
     if kind in ("pad", "arpeggio", "lead", "riff", "stab") and chance(rng, electronic):
         credits.add("other", f"{kind}/synthesizer")
         patch = draw_patch(rng, "pad" if kind == "pad" else "lead")
-        return play(patch, notes, plan.num_samples, rng, tuning=plan.tuning)
+        audio = play(patch, notes, plan.num_samples, rng, tuning=plan.tuning)
+        return talk(audio, rng) if chance(rng, 0.2) else audio
     if kind in SOUNDS and chance(rng, GUITARS.get(plan.style, 0.35)):
         audio, name = guitar_layer(plan, kind, notes, rng)
         credits.add("other", f"{kind}/{name}")

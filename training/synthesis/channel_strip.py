@@ -2,10 +2,11 @@
 
 from typing import Literal
 
+import numpy as np
 from numpy.random import Generator
 
-from my_submission.stems import Audio
-from training.synthesis.draw import chance, log_uniform, uniform
+from my_submission.stems import SAMPLE_RATE, Audio
+from training.synthesis.draw import chance, log_uniform, pick, uniform
 from training.synthesis.effects import (
     Section,
     chorus,
@@ -20,6 +21,15 @@ from training.synthesis.effects import (
     saturate,
 )
 
+FORMANTS = (
+    (700, 1150, 2600),
+    (300, 2200, 3000),
+    (320, 800, 2400),
+    (450, 1900, 2600),
+    (500, 900, 2500),
+)
+"""Hz of the first formants of a, i, u, e and o."""
+
 Role = Literal["bass", "drums", "other", "vocals"]
 
 EQ_RANGE = {
@@ -29,8 +39,8 @@ EQ_RANGE = {
     "vocals": (200, 12000),
 }
 COMPRESSION = {"bass": 0.7, "drums": 0.6, "other": 0.4, "vocals": 0.95}
-SATURATION = {"bass": 0.25, "drums": 0.12, "other": 0.08, "vocals": 0.08}
-REVERB = {"bass": 0.08, "drums": 0.65, "other": 0.55, "vocals": 0.9}
+SATURATION = {"bass": 0.35, "drums": 0.25, "other": 0.12, "vocals": 0.2}
+REVERB = {"bass": 0.08, "drums": 0.4, "other": 0.55, "vocals": 0.9}
 
 
 def treat(audio: Audio, rng: Generator, role: Role) -> Audio:
@@ -42,6 +52,8 @@ def treat(audio: Audio, rng: Generator, role: Role) -> Audio:
         role: What the part is; a bass hardly gets reverb, vocals nearly always.
     """
     audio = filtered(audio, *_equaliser(rng, role))
+    if role == "drums" and chance(rng, 0.6):
+        audio = room(audio, rng)
     if chance(rng, COMPRESSION[role]):
         audio = compress(
             audio,
@@ -51,7 +63,7 @@ def treat(audio: Audio, rng: Generator, role: Role) -> Audio:
             release_ms=uniform(rng, 40, 300),
         )
     if chance(rng, SATURATION[role]):
-        audio = saturate(audio, uniform(rng, 3, 16), uniform(rng, 0, 0.3))
+        audio = saturate(audio, uniform(rng, 1, 14), uniform(rng, 0, 0.3))
     if role in ("other", "vocals"):
         if chance(rng, 0.2):
             audio = chorus(
@@ -87,6 +99,42 @@ def amplifier(audio: Audio, rng: Generator) -> Audio:
     corner = uniform(rng, 3500, 6500)
     tone = peak(log_uniform(rng, 500, 3000), uniform(rng, -4, 6), 1.0)
     return filtered(audio, high_pass(80), tone, low_pass(corner, 1.0), low_pass(corner))
+
+
+def talk(audio: Audio, rng: Generator) -> Audio:
+    """Move between the formants of two vowels, as a talk box does: no voice, but near one."""
+    first, second = (
+        filtered(audio, *[peak(hertz, 16, 6) for hertz in pick(rng, FORMANTS)]) for _ in range(2)
+    )
+    time = np.arange(audio.shape[1]) / SAMPLE_RATE
+    rate = log_uniform(rng, 0.2, 4)
+    share = (0.5 - 0.5 * np.cos(2 * np.pi * rate * time)).astype(np.float32)
+    return np.float32(0.25) * (first + share * (second - first))
+
+
+def room(audio: Audio, rng: Generator) -> Audio:
+    """Add crushed room microphones: short, wide, loud where the kit is quiet."""
+    distant = reverb(
+        audio,
+        rng,
+        seconds=log_uniform(rng, 0.25, 1.2),
+        pre_delay=uniform(rng, 0, 0.015),
+        wet=1.0,
+        damping_hz=log_uniform(rng, 3000, 12000),
+    )
+    distant = compress(
+        distant - audio, threshold_db=-30, ratio=8, attack_ms=5, release_ms=uniform(rng, 50, 200)
+    )
+    top = float(np.abs(distant).max()) + 1e-9
+    gain = 10 ** (uniform(rng, -24, -9) / 20) * float(np.abs(audio).max()) / top
+    return audio + np.float32(gain) * distant
+
+
+def megaphone(audio: Audio, rng: Generator) -> Audio:
+    """Leave what a telephone, a megaphone or a small distorted amplifier leaves."""
+    audio = filtered(audio, *[high_pass(uniform(rng, 250, 600))] * 2)
+    audio = saturate(audio, uniform(rng, 6, 26), uniform(rng, 0, 0.3))
+    return filtered(audio, *[low_pass(log_uniform(rng, 2500, 6000))] * 2)
 
 
 def _equaliser(rng: Generator, role: Role) -> list[Section]:

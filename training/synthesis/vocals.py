@@ -10,6 +10,7 @@ from numpy.random import Generator, default_rng
 
 from my_submission.stems import SAMPLE_RATE, Audio
 from training.synthesis.catalogue import Split, Voice, voices
+from training.synthesis.channel_strip import megaphone
 from training.synthesis.composition import Plan
 from training.synthesis.draw import chance, pick, uniform, weighted
 from training.synthesis.effects import filtered, high_pass, low_pass, peak
@@ -48,6 +49,26 @@ class Melody:
     steps: tuple[tuple[float, float, int], ...]
 
 
+@dataclass(frozen=True)
+class _Arrangement:
+    """Who sings beside the lead: second takes, and harmonies in refrains."""
+
+    doubled: bool
+    backed: bool
+    width: float
+
+    def others(self, loud: bool, rng: Generator) -> list[tuple[int, float, float]]:
+        """Give (degrees above the lead, dB, pan) of the other takes, often in pairs."""
+        takes: list[tuple[int, float, float]] = []
+        sides = (-self.width, self.width)
+        if self.doubled and (loud or chance(rng, 0.5)):
+            takes += [(0, -9, side) for side in sides]
+        if self.backed and loud:
+            steps = pick(rng, (2, 2, 4, -3, 7))
+            takes += [(steps, -9, side) for side in sides[: pick(rng, (1, 2))]]
+        return takes
+
+
 def vocal_part(plan: Plan, split: Split, cache: Path, rng: Generator) -> tuple[Audio, list[str]]:
     """Sing the vocals of a song.
 
@@ -64,7 +85,8 @@ def vocal_part(plan: Plan, split: Split, cache: Path, rng: Generator) -> tuple[A
     singers = [_singer(plan, pick(rng, voices(split)), cache, rng) for _ in range(count)]
     audio = np.zeros((2, plan.num_samples), np.float32)
     melodies: dict[tuple[int, int], Melody] = {}
-    doubled, backed = chance(rng, 0.4), chance(rng, 0.35)
+    arrangement = _Arrangement(chance(rng, 0.4), chance(rng, 0.4), uniform(rng, 0.4, 1))
+    treated = chance(rng, 0.15)
     for section in plan.playing("vocals"):
         bar = section.first_bar
         while bar < section.bars.stop:
@@ -76,12 +98,14 @@ def vocal_part(plan: Plan, split: Split, cache: Path, rng: Generator) -> tuple[A
                 melodies[key] = _melody(plan, singer.style, num_bars, default_rng(seed))
             melody = melodies[key]
             _perform(audio, plan, singer, melody, bar, rng)
-            if doubled:
-                _perform(audio, plan, singer, melody, bar, rng, gain_db=-7, pan=0.6)
-            if backed and section.kind % 2 == 0:
-                third = Melody(tuple((beat, length, d + 2) for beat, length, d in melody.steps))
-                _perform(audio, plan, singers[-1], third, bar, rng, gain_db=-8, pan=-0.6)
+            loud = section.kind % 2 == 0  # refrains are sung by more voices
+            for steps, gain_db, pan in arrangement.others(loud, rng):
+                higher = Melody(tuple((b, length, d + steps) for b, length, d in melody.steps))
+                backing = singer if steps == 0 else singers[-1]
+                _perform(audio, plan, backing, higher, bar, rng, gain_db=gain_db, pan=pan)
             bar += num_bars
+    if treated:
+        audio = megaphone(audio, rng)
     return audio, [f"{singer.name}:{singer.style}" for singer in singers]
 
 
