@@ -11,6 +11,7 @@ from my_submission.stems import SAMPLE_RATE, Audio
 from training.synthesis.channel_strip import megaphone, room, talk
 from training.synthesis.composition import Plan, compose
 from training.synthesis.guitars import SOUNDS, guitar_layer
+from training.synthesis.hand_percussion import percussion_loops
 from training.synthesis.notes import Note
 from training.synthesis.strings import (
     Instrument,
@@ -92,6 +93,19 @@ class TestLayers:
         assert all(sound.shape == (2, plan.num_samples) for sound in sounds)
         assert any(sound.any() for sound in sounds)
         assert all(np.isfinite(sound).all() for sound in sounds)
+
+    def test_shaker_plays_only_with_the_drums(self, rng: Generator) -> None:
+        plans = (compose(default_rng(seed), 30.0) for seed in range(50))
+        playing = [(plan, list(plan.playing("drums"))) for plan in plans]
+        plan = next(plan for plan, some in playing if 0 < len(some) < len(plan.sections))
+        silent = [section for section in plan.sections if "drums" not in section.active]
+        sound = percussion_loops(plan, None, rng)
+        assert np.abs(sound).max() > 0.01 and np.isfinite(sound).all()
+        bar = plan.beats_per_bar * plan.beat
+        for section in silent:
+            first = int((section.first_bar * bar + 1.0) * SAMPLE_RATE)  # the last hit dies away
+            last = int((section.bars.stop * bar - 0.1) * SAMPLE_RATE)
+            assert not sound[:, first:last].any()
 
 
 @pytest.mark.parametrize("effect", [room, talk, megaphone])

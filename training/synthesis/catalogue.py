@@ -102,6 +102,12 @@ KITS = (
     _avl("Red_Zeppelin", "Red_Zeppelin_4_LV2.sf2", "held_out"),
 )
 
+PERCUSSION = (
+    _hydrogen("Gimme A Hand 1.0", "GPL-2"),
+    _hydrogen("circAfrique v4", "CC-BY-SA-3.0"),
+)
+"""Hand drums, shakers and bells, played beside a kit."""
+
 
 def _flite(name: str, speaker: str, split: Split = "train") -> Voice:
     return Voice(f"flite_{name}", speaker, "flite", "english", "flite", "BSD-like", split)
@@ -155,6 +161,11 @@ def kits(split: Split) -> list[Kit]:
     return [kit for kit in KITS if kit.split == split]
 
 
+def percussion(split: Split) -> list[Kit]:
+    """Give the hand percussion of a split; held-out songs have none that is sampled."""
+    return [kit for kit in PERCUSSION if kit.split == split]
+
+
 def voices(split: Split) -> list[Voice]:
     """Give the voices of a split."""
     return [voice for voice in VOICES if voice.split == split]
@@ -178,7 +189,7 @@ def require(split: Split) -> None:
 def _missing_packages(split: Split) -> Iterable[str]:
     if not fluid.installed():
         yield fluid.PACKAGE
-    sources: list[Font | Kit] = [*fonts(split), *kits(split)]
+    sources: list[Font | Kit] = [*fonts(split), *kits(split), *percussion(split)]
     for source in sources:
         if not source.path.exists():
             yield source.package

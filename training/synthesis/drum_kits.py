@@ -120,16 +120,13 @@ def hydrogen_kit(folder: Path, rng: Generator) -> Pieces:
         folder: Holds `drumkit.xml` and the samples it names.
         rng: Draws the instruments, and retunes some of them.
     """
-    instruments = _hydrogen_instruments(folder)
+    instruments = _by_piece(_hydrogen_instruments(folder))
     pieces: dict[str, list[Layer]] = {}
     for piece, _ in PIECE_PATTERNS:
         if piece not in instruments:
             continue
         speed = 2 ** (uniform(rng, -3, 3) / 12) if chance(rng, 0.3) else 1.0
-        pieces[piece] = [
-            Layer(low, high, gain, _at_speed(_load(folder / file), speed))
-            for low, high, file, gain in pick(rng, instruments[piece])
-        ]
+        pieces[piece] = _layers(folder, pick(rng, instruments[piece]), speed)
     return _balanced(pieces, rng)
 
 
@@ -211,8 +208,23 @@ def _available(pieces: Pieces, wanted: str) -> str | None:
 _Instrument = list[tuple[float, float, str, float]]
 
 
+def percussion_kit(folder: Path, rng: Generator, count: int) -> Pieces:
+    """Draw some instruments of a Hydrogen folder, by the names they have there."""
+    instruments = _hydrogen_instruments(folder)
+    names = [str(name) for name in rng.permutation(sorted(instruments))][:count]
+    return {name: _layers(folder, instruments[name][0], 1.0) for name in names}
+
+
+def _layers(folder: Path, instrument: _Instrument, speed: float) -> list[Layer]:
+    return [
+        Layer(low, high, gain, _at_speed(_load(folder / file), speed))
+        for low, high, file, gain in instrument
+    ]
+
+
 @cache
 def _hydrogen_instruments(folder: Path) -> dict[str, list[_Instrument]]:
+    """Read the instruments of a folder, by their names in lower case."""
     root = ElementTree.parse(folder / "drumkit.xml").getroot()
     for element in root.iter():
         element.tag = element.tag.split("}")[-1]
@@ -229,10 +241,18 @@ def _hydrogen_instruments(folder: Path) -> dict[str, list[_Instrument]]:
             for layer in instrument.iter("layer")
         ] or [(0.0, 1.0, instrument.findtext("filename") or "", 1.0)]
         layers = [layer for layer in layers if layer[2] and (folder / layer[2]).is_file()]
-        piece = next((p for p, pattern in PIECE_PATTERNS if re.search(pattern, name)), None)
-        if piece and layers:
-            instruments.setdefault(piece, []).append(layers)
+        if layers:
+            instruments.setdefault(name, []).append(layers)
     return instruments
+
+
+def _by_piece(instruments: Mapping[str, list[_Instrument]]) -> dict[str, list[_Instrument]]:
+    pieces: dict[str, list[_Instrument]] = {}
+    for name, choices in instruments.items():
+        piece = next((p for p, pattern in PIECE_PATTERNS if re.search(pattern, name)), None)
+        if piece:
+            pieces.setdefault(piece, []).extend(choices)
+    return pieces
 
 
 @cache

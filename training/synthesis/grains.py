@@ -22,7 +22,6 @@ from training.synthesis.voices import Phrase
 from training.synthesis.world import FRAME_PERIOD
 
 UNVOICED_STEP = 0.004  # seconds between grains where there is no pitch
-JITTER = 0.004  # deviation of a period's length, as a share of it
 SHIMMER = 0.06
 
 Mono = npt.NDArray[np.float32]
@@ -75,7 +74,7 @@ class GrainWords:
                 if f0 > 0:
                     weak = count % 2 * manner.growl
                     gain *= (1 + SHIMMER * rng.standard_normal()) * (1 - 0.6 * weak)
-                    late = step * (JITTER * (1 + 5 * manner.growl) * rng.standard_normal())
+                    late = step * manner.jitter * (1 + 5 * manner.growl) * rng.standard_normal()
                     late += 0.06 * step * weak
                 else:
                     late = 0.0

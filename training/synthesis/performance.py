@@ -8,15 +8,16 @@ from numpy.random import Generator
 
 from my_submission.stems import Audio, Stem
 from training.synthesis.accompaniment import accompaniment
-from training.synthesis.catalogue import Kit, Split, kits
+from training.synthesis.catalogue import Kit, Split, kits, percussion
 from training.synthesis.channel_strip import treat
 from training.synthesis.composition import Plan
 from training.synthesis.credits import Credits
 from training.synthesis.draw import chance, pick, uniform, weighted
 from training.synthesis.drum_kits import ACOUSTIC_KEYS, GENERAL_MIDI_KEYS, hydrogen_kit, strike
-from training.synthesis.effects import filtered, high_pass, place, saturate
+from training.synthesis.effects import active_rms, filtered, high_pass, place, saturate
 from training.synthesis.electronic_kit import electronic_kit
 from training.synthesis.fluid import DRUM_BANK, render
+from training.synthesis.hand_percussion import percussion_loops
 from training.synthesis.notes import Hit, Note
 from training.synthesis.rhythm_section import bass_notes, drum_hits
 from training.synthesis.strings import bass_guitar, pluck_notes
@@ -72,7 +73,25 @@ def _drums(plan: Plan, split: Split, rng: Generator, credits: Credits) -> Audio:
         credits.kits.add(kit.name)
         credits.add("drums", kit.name)
         audio = _kit_drums(kit, hits, plan, rng)
+    if engine != "electronic" and chance(rng, 0.15):
+        credits.add("drums", "electronic")
+        below = [hit for hit in hits if hit.piece in ("kick", "snare", "clap")]
+        audio = _beside(audio, strike(electronic_kit(rng), below, plan.num_samples, rng), rng)
+    if chance(rng, 0.3):
+        hand = pick(rng, [*percussion(split), None])
+        credits.add("drums", hand.name if hand else "shaker")
+        if hand:
+            credits.kits.add(hand.name)
+        audio = _beside(audio, percussion_loops(plan, hand, rng), rng)
     return treat(audio, rng, "drums")
+
+
+def _beside(audio: Audio, added: Audio, rng: Generator) -> Audio:
+    """Add drums to drums, a little softer."""
+    level, other = active_rms(audio), active_rms(added)
+    if level < 1e-6 or other < 1e-6:
+        return audio
+    return audio + np.float32(level / other * 10 ** (uniform(rng, -16, -2) / 20)) * added
 
 
 def _kit_drums(kit: Kit, hits: Sequence[Hit], plan: Plan, rng: Generator) -> Audio:

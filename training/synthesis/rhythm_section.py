@@ -9,6 +9,8 @@ from training.synthesis.composition import Plan, Section
 from training.synthesis.draw import chance, pick, uniform
 from training.synthesis.notes import Hit, Note
 
+ROLLS = {"hip hop": 0.15, "electronic": 0.06}
+"""How often the hi-hat rolls on an eighth, in the styles that are programmed."""
 LOWEST_BASS, HIGHEST_BASS = 28, 52
 
 
@@ -25,6 +27,7 @@ class Groove:
     open_hats: list[float]
     percussion: list[float]
     skip: float
+    rolls: list[float]
 
 
 def drum_hits(plan: Plan, rng: Generator) -> list[Hit]:
@@ -55,14 +58,14 @@ def _groove(plan: Plan, rng: Generator) -> Groove:
         snare = [2.0] if chance(rng, 0.2) else [1.0, 3.0]
     else:
         snare = [float(pick(rng, (1, 2)))]
-    ghost = 0.12 if style in ("funk", "jazz", "hip hop") else 0.03
+    ghost = 0.12 if style in ("funk", "jazz", "hip hop") else 0.05
     sixteenths = [n / 4 for n in range(4 * beats)]
     return Groove(
         kick=kick,
         snare=snare,
         snare_piece=pick(rng, ("snare",) * 5 + ("clap", "rim")),
         ghosts=[beat for beat in sixteenths if beat not in snare and chance(rng, ghost)],
-        division=pick(rng, (1, 2, 2, 2, 4, 4)),
+        division=pick(rng, (1, 2, 2, 2, 2, 4, 4, 4)),
         time_piece=pick(
             rng,
             ("hat_closed", "hat_closed", "hat_closed", "ride", "ride", "hat_open", "percussion"),
@@ -70,6 +73,7 @@ def _groove(plan: Plan, rng: Generator) -> Groove:
         open_hats=[n / 2 for n in range(2 * beats) if chance(rng, 0.1)],
         percussion=[beat for beat in sixteenths if chance(rng, 0.3)] if chance(rng, 0.4) else [],
         skip=uniform(rng, 0, 0.15),
+        rolls=[n / 2 for n in range(2 * beats) if chance(rng, ROLLS.get(style, 0.0))],
     )
 
 
@@ -96,6 +100,10 @@ def _bar(
         if beat < end and not chance(rng, groove.skip):
             piece = "hat_open" if beat in groove.open_hats else groove.time_piece
             add(beat, piece, 0.75 if beat % 1 == 0 else 0.5)
+    for beat in groove.rolls:
+        count = pick(rng, (3, 4, 6, 8))
+        for part in range(1, count):
+            add(beat + part / count / 2, groove.time_piece, 0.3 + 0.3 * part / count)
     for beat in groove.percussion:
         add(beat, "percussion", 0.45)
     beat = end

@@ -26,6 +26,7 @@ class Manner:
         portamento: Time in which the pitch glides from note to note.
         drift_cents: Slow deviations of the pitch.
         breath: Share of noise in voiced sound, 0 to 1.
+        jitter: Deviation of the voice's periods, as a share of them.
         growl: Roughness, 0 to 1: every second period of the voice is weaker and late.
         spoken: The melody is the speech's own, as in rap; notes only say when.
     """
@@ -35,6 +36,7 @@ class Manner:
     portamento: float
     drift_cents: float
     breath: float
+    jitter: float = 0.004
     growl: float = 0.0
     spoken: bool = False
 

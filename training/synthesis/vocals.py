@@ -12,7 +12,7 @@ from my_submission.stems import SAMPLE_RATE, Audio
 from training.synthesis.catalogue import Split, Voice, voices
 from training.synthesis.channel_strip import megaphone
 from training.synthesis.composition import Plan
-from training.synthesis.draw import chance, pick, uniform, weighted
+from training.synthesis.draw import chance, log_uniform, pick, uniform, weighted
 from training.synthesis.effects import filtered, high_pass, low_pass, peak
 from training.synthesis.grains import GrainWords
 from training.synthesis.notes import Note
@@ -126,7 +126,8 @@ def _singer(plan: Plan, voice: Voice, cache: Path, rng: Generator) -> Singer:
         vibrato_hz=uniform(rng, 4.5, 6.8),
         portamento={"sung": uniform(rng, 0.04, 0.09), "tuned": 0.012, "rap": 0.12}[style],
         drift_cents={"sung": 10.0, "tuned": 0.0, "rap": 60.0}[style],
-        breath=uniform(rng, 0.1, 0.5) if chance(rng, 0.35) else 0.0,
+        breath=uniform(rng, 0.05, 0.5) if chance(rng, 0.5) else 0.0,
+        jitter=log_uniform(rng, 0.003, 0.02),
         growl=uniform(rng, 0.2, 1) if chance(rng, GROWL.get(plan.style, 0.1)) else 0.0,
         spoken=style == "rap",
     )

@@ -47,11 +47,12 @@ class VocoderWords:
         level = np.convolve(sounding, fade, "same") * (1 + 0.15 * slow_noise(rng, len(index), 120))
         envelope = at(shaped.log_envelope) + 2 * np.log(np.abs(level) + 1e-6)[:, None]
         aperiodicity = at(shaped.aperiodicity)
-        if manner.breath > 0:
-            breath = manner.breath * np.clip(FREQUENCIES / 8000, 0, 1)
-            voiced = (course.f0 > 0)[:, None]
-            aperiodicity = np.clip(aperiodicity + np.where(voiced, breath, 0), 0, 1)
-        f0 = course.f0.astype(np.float32)
+        breath = (0.05 + manner.breath) * np.clip(FREQUENCIES / 8000, 0, 1)
+        voiced = (course.f0 > 0)[:, None]
+        aperiodicity = np.clip(aperiodicity + np.where(voiced, breath, 0), 0, 1)
+        # Without jitter the voice is cleaner than any: 24 dB of harmonics over noise, not 10 to 20.
+        shake = np.convolve(rng.standard_normal(len(index) + 1), (0.5, 0.5), "valid")
+        f0 = (course.f0 * (1 + manner.jitter * shake)).astype(np.float32)
         return synthesise(Analysis(f0, np.maximum(envelope, -32), aperiodicity), SAMPLE_RATE)
 
 
