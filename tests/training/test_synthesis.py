@@ -14,7 +14,7 @@ from numpy.random import Generator, default_rng
 from my_submission.errors import DemixError
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio, Stem
 from training.synthesis import catalogue
-from training.synthesis.__main__ import main
+from training.synthesis.__main__ import _parser, _requests, main
 from training.synthesis.catalogue import FONTS, KITS, VOICES, Split, fonts, kits, voices
 from training.synthesis.grains import GrainWords
 from training.synthesis.mixdown import limit, master, mix, quantise
@@ -118,6 +118,18 @@ class TestSong:
             assert audio.shape == (2, int(SECONDS * SAMPLE_RATE))
             assert 100 < np.abs(audio).max() <= 32767
 
+    def test_hours_are_made_of_the_first_songs_of_the_seed(self) -> None:
+        def requests(hours: str) -> list[SongRequest]:
+            return list(_requests(_parser().parse_args(["out", "--hours", hours, "--seed", "1"])))
+
+        few, many = requests("0.2"), requests("1")
+        assert many[: len(few)] == few
+        total = sum(song.seconds for song in many)
+        assert 3600 <= total < 3600 + 120
+        assert all(30 <= song.seconds <= 120 for song in many)
+        assert {song.seconds for song in requests("1")} == {song.seconds for song in many}
+        assert len({song.name for song in many}) == len(many)
+
     def test_song_that_is_there_stays(self, cache: Path, tmp_path: Path) -> None:
         folder = tmp_path / request().name
         folder.mkdir()
@@ -131,17 +143,28 @@ class TestSong:
             raise OSError("disk full")
 
         monkeypatch.setattr(soundfile, "write", fail)
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(DemixError, match=f"{request().name}.*disk full"):
             write_song(request(), tmp_path, cache)
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize(
-        "options", [["--seconds", "9-3"], ["-j", "0"]], ids=["seconds", "processes"]
+        "options",
+        [
+            ["--songs", "1", "--seconds", "9-3"],
+            ["--songs", "1", "--seconds", "1-inf"],
+            ["--songs", "1", "-j", "0"],
+            ["--songs", "0"],
+            ["--hours", "nan"],
+            ["--hours", "-1"],
+            ["--songs", "1", "--seed", "-1"],
+            ["--songs", "1", "--first", "-1"],
+        ],
+        ids=" ".join,
     )
     def test_command_says_what_is_wrong_in_one_line(
         self, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert main([str(tmp_path / "out"), "--songs", "1", *options]) == 1
+        assert main([str(tmp_path / "out"), *options]) == 1
         assert len(capsys.readouterr().err.splitlines()) == 1
         assert not (tmp_path / "out").exists()
 

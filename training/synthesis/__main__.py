@@ -1,6 +1,7 @@
 """The command `python -m training.synthesis`: many songs, in several processes."""
 
 import argparse
+import math
 import multiprocessing
 import sys
 import time
@@ -34,11 +35,7 @@ def generate(options: argparse.Namespace) -> None:
     Raises:
         DemixError: A Debian package is missing, or an option makes no sense.
     """
-    low, high = options.seconds
-    if not 0 < low <= high:
-        raise DemixError(f"--seconds {low:g}-{high:g}: give the shorter length first, above 0")
-    if options.jobs < 1:
-        raise DemixError(f"-j {options.jobs}: give at least 1 process")
+    _check(options)
     require(options.split)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
@@ -69,6 +66,21 @@ def generate(options: argparse.Namespace) -> None:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _check(options: argparse.Namespace) -> None:
+    low, high = options.seconds
+    if not (0 < low <= high and math.isfinite(high)):
+        raise DemixError(f"--seconds {low:g}-{high:g}: give the shorter length first, above 0")
+    if options.jobs < 1:
+        raise DemixError(f"-j {options.jobs}: give at least 1 process")
+    if options.hours is not None and not 0 < options.hours < math.inf:
+        raise DemixError(f"--hours {options.hours:g}: give more than 0 hours of music")
+    if options.songs is not None and options.songs < 1:
+        raise DemixError(f"--songs {options.songs}: give at least 1 song")
+    for name in ("seed", "first"):
+        if getattr(options, name) < 0:
+            raise DemixError(f"--{name} {getattr(options, name)}: give 0 or more")
 
 
 def _requests(options: argparse.Namespace) -> Iterator[SongRequest]:

@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 from numpy.random import default_rng
 
+from my_submission.errors import DemixError
 from my_submission.stems import SAMPLE_RATE, STEMS, Stem
 from training.synthesis.catalogue import Split
 from training.synthesis.composition import Plan, compose
@@ -71,6 +72,9 @@ def write_song(request: SongRequest, out: Path, cache: Path, *, mixture: bool = 
 
     Returns:
         Seconds of music written, 0 for a song that was there.
+
+    Raises:
+        DemixError: The folder cannot be written, as on a full disk.
     """
     folder = out / request.name
     if folder.exists():
@@ -79,7 +83,15 @@ def write_song(request: SongRequest, out: Path, cache: Path, *, mixture: bool = 
     files: dict[str, Samples] = {str(stem): samples[stem] for stem in STEMS}
     if mixture:
         files["mixture"] = np.sum(list(samples.values()), axis=0)
-    temporary = Path(tempfile.mkdtemp(prefix=".unfinished_", dir=out))
+    try:
+        _write(folder, files, metadata)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise DemixError(f"{folder}: cannot be written ({error}): make room or fix it") from error
+    return float(metadata["seconds"])
+
+
+def _write(folder: Path, files: dict[str, Samples], metadata: dict[str, Any]) -> None:
+    temporary = Path(tempfile.mkdtemp(prefix=".unfinished_", dir=folder.parent))
     try:
         for stem, audio in files.items():
             path = temporary / f"{stem}.flac"
@@ -90,7 +102,6 @@ def write_song(request: SongRequest, out: Path, cache: Path, *, mixture: bool = 
     except BaseException:
         shutil.rmtree(temporary)
         raise
-    return float(metadata["seconds"])
 
 
 def _metadata(request: SongRequest, plan: Plan, credits: Credits) -> dict[str, Any]:

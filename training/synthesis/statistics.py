@@ -52,7 +52,7 @@ def measure_folder(folder: Path) -> dict[str, Row]:
     Raises:
         DemixError: There are no songs in the folder.
     """
-    paths = sorted(path.parent for path in folder.glob(f"*/{STEMS[0]}.flac"))
+    paths = sorted(path.parent for path in folder.glob(f"[!.]*/{STEMS[0]}.flac"))
     if not paths:
         raise DemixError(f"{folder}: no songs: give a folder that holds SONG/{STEMS[0]}.flac")
     songs = [measure(_read(path)) for path in paths]
