@@ -16,6 +16,7 @@ from my_submission.errors import DemixError
 from training.synthesis.catalogue import require, voices
 from training.synthesis.song import SongRequest, write_song
 from training.synthesis.voices import build_bank, default_cache
+from training.workers import end_with_parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +53,7 @@ def generate(options: argparse.Namespace) -> None:
     written = 0.0
     # Spawned, not forked: forking a process that has threads is not safe.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
+    with ProcessPoolExecutor(options.jobs, mp_context=context, initializer=end_with_parent) as pool:
         futures = {pool.submit(write, song): song for song in songs}
         try:
             for done, future in enumerate(as_completed(futures), start=1):
