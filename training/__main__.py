@@ -1,4 +1,4 @@
-"""The command `python -m training`: make the starter, score it, or export a checkpoint."""
+"""The command `python -m training`: train by configurations, make the starter, convert networks."""
 
 import argparse
 import subprocess
@@ -8,8 +8,9 @@ from pathlib import Path
 
 from my_submission.errors import DemixError
 from my_submission.stems import STEMS
+from training.converting import export_checkpoint, import_network
 from training.evaluate import evaluate_starter, save_json, table_text
-from training.export import NUM_FRAMES, export_checkpoint
+from training.export import NUM_FRAMES
 from training.hydra_command import is_for_hydra, run
 from training.songs import SongStore
 from training.starter import StarterOptions, make_mixer, make_starter
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     n_fft=options.n_fft,
                 )
             )
+        elif options.command == "import":
+            print(import_network(options.file, options.out))
         else:
             result = evaluate_starter(options.songs, options.models)
             print(table_text(result))
@@ -82,7 +85,13 @@ def _cache(options: argparse.Namespace) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description=__doc__,
+        epilog="A first argument with a = trains by Hydra's grammar, such as "
+        "`experiment=multigpu_vocals model=ConvTDFNet_vocals`; --cfg job shows what is configured, "
+        "and --hydra-help all that Hydra can: see docs/training.md.",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
 
     starter = commands.add_parser("starter", help="make the starter's five files")
@@ -106,11 +115,16 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", type=Path, help="write the scores here too")
 
     export = commands.add_parser("export", help="write a TFC-TDF checkpoint as ONNX")
-    export.add_argument("checkpoint", type=Path, help="a .pt or .ckpt file")
+    export.add_argument("checkpoint", type=Path, help="a .pt or .ckpt file, published or of a run")
     export.add_argument("out", type=Path, help="the .onnx file")
-    export.add_argument("--n-fft", type=int, required=True, help="its window length in samples")
-    export.add_argument("--num-frames", type=int, default=NUM_FRAMES, help="of one pass")
+    told = "by default what the checkpoint says"
+    export.add_argument("--n-fft", type=int, help=f"its window length in samples; {told}")
+    export.add_argument("--num-frames", type=int, help=f"of one pass; {told}, else {NUM_FRAMES}")
     export.add_argument("--norm-groups", type=int, help="where it was trained with GroupNorm")
+
+    importing = commands.add_parser("import", help="write an ONNX file as a checkpoint")
+    importing.add_argument("file", type=Path, help="the .onnx file")
+    importing.add_argument("out", type=Path, help="the .pt file, with the published names")
     return parser
 
 

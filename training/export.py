@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from my_submission.audio.atomic import OutputFiles, file_error
 from my_submission.errors import DemixError
-from my_submission.networks.torch_tfc_tdf import load_tfc_tdf
+from my_submission.stems import Audio
 
 NUM_FRAMES = 256
 """Frames of the exported network, as in its system's table."""
@@ -84,52 +84,8 @@ def export_onnx(
             f"{path}: the exported network differs from the trained one by {difference:.1e} "
             f"of the peak, allowed is {TOLERANCE:.0e}; it has not been written"
         )
-    _write(path, content)
+    write_whole(path, content)
     return difference
-
-
-def export_checkpoint(
-    checkpoint: Path, path: Path, *, norm_groups: int | None, num_frames: int, n_fft: int
-) -> str:
-    """Write a published checkpoint as ONNX; give a line about it.
-
-    Args:
-        checkpoint: A ``.pt`` or ``.ckpt`` file; its parameters tell `dim_f`.
-        path: The ONNX file, named ``.onnx``, for that is how separators know one.
-        norm_groups: Groups of GroupNorm; not used where the checkpoint holds BatchNorm's
-            statistics.
-        num_frames: Frames of the exported network.
-        n_fft: Window length in samples that the network was trained on; a separator with another
-            refuses the file.
-
-    Raises:
-        DemixError: The checkpoint is corrupt or not such a network's, a number or the name does
-            not fit, the folder cannot be written, or the file computes something else.
-    """
-    if path.suffix != ".onnx":
-        raise DemixError(f"{path}: an exported network's name ends with .onnx")
-    network = load_tfc_tdf(checkpoint, norm_groups)
-    size = network.size
-    if num_frames < 1 or num_frames % size.time_factor:
-        raise DemixError(
-            f"{checkpoint}: takes multiples of {size.time_factor} frames, not {num_frames}"
-        )
-    if n_fft % 2 or n_fft // 2 + 1 < size.dim_f:
-        raise DemixError(
-            f"{checkpoint}: has {size.dim_f} bins, which n_fft {n_fft} does not give; "
-            f"its own is even and at least {2 * size.dim_f - 2}"
-        )
-    difference = export_onnx(
-        network,
-        path,
-        dim_f=size.dim_f,
-        num_frames=num_frames,
-        metadata={"n_fft": str(n_fft)},
-    )
-    return (
-        f"{path}: dim_f {size.dim_f}, {num_frames} frames, n_fft {n_fft}, "
-        f"differs by {difference:.1e} from torch"
-    )
 
 
 class ExactGroupNorm(nn.Module):
@@ -178,7 +134,12 @@ def _with_exact_norms(network: nn.Module) -> nn.Module:
     return network.eval()
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name, then rename it.
+
+    Raises:
+        DemixError: It cannot be written.
+    """
     files = OutputFiles({"network": path})
     try:
         temporary = files.create()["network"]
@@ -198,4 +159,10 @@ def _difference(network: nn.Module, content: bytes, example: Tensor) -> float:
     found = session.run(["output"], {"input": example.numpy()})[0]
     with torch.no_grad():
         expected = network(example).numpy()
-    return float(np.abs(found - expected).max() / np.abs(expected).max())
+    return relative_difference(found, expected)
+
+
+def relative_difference(found: Audio, expected: Audio) -> float:
+    """Give the largest difference, relative to the peak of what was expected."""
+    difference, peak = np.abs(found - expected).max(), np.abs(expected).max()
+    return float(difference / peak) if peak > 0 else float(difference)

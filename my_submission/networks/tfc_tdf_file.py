@@ -23,6 +23,10 @@ class UnsupportedError(DemixError):
     """A network that a backend cannot run, while another may."""
 
 
+UNREADABLE = (ValueError, LookupError, TypeError, OSError, ValidationError)
+"""What a damaged file makes of reading it."""
+
+
 @dataclass(frozen=True)
 class Convolution:
     """A convolution with its norm folded in.
@@ -93,16 +97,28 @@ def read_tfc_tdf(path: Path, dim_f: int) -> TfcTdfWeights:
             linear layers, or its weights do not fit each other.
     """
     try:
-        model = onnx.load(path)
-        walk = _Walk(path, model.graph)
-        weights = _network(walk)
+        weights = read_graph(path, onnx.load(path).graph)
         for name, found, wanted in _shapes(weights, dim_f):
             if found != wanted or 0 in wanted:
                 raise UnsupportedError(f"{path}: {name} has shape {found}, expected {wanted}")
-    except (ValueError, LookupError, TypeError, OSError, ValidationError) as error:
+    except UNREADABLE as error:
         reason = str(error).split("\n")[0][:160]
         raise UnsupportedError(f"{path}: cannot be read as a TFC-TDF network ({reason})") from error
     return weights
+
+
+def read_graph(path: Path, graph: onnx.GraphProto) -> TfcTdfWeights:
+    """Read the weights of a network that is all there is in a graph; their shapes may be any.
+
+    Args:
+        path: Where it is from, for errors.
+        graph: From its first input to its only output.
+
+    Raises:
+        UnsupportedError: It is not the published one.
+        Exception: One of `UNREADABLE`, for damaged files.
+    """
+    return _network(_Walk(path, graph))
 
 
 @dataclass

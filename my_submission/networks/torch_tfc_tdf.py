@@ -1,5 +1,6 @@
 """The torch backend: a TFC-TDF network from a checkpoint, for which the frames are free."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,17 @@ def load_tfc_tdf(path: Path, norm_groups: int | None = None, device: str = "cpu"
     Raises:
         DemixError: The file is corrupt or not such a network's.
     """
-    state = load_state_dict(path)
+    return tfc_tdf_of(load_state_dict(path), path, norm_groups).to(device)
+
+
+def tfc_tdf_of(state: Mapping[str, Tensor], path: Path, norm_groups: int | None) -> TfcTdf:
+    """Make the network of published parameters; see `load_tfc_tdf`.
+
+    Args:
+        state: What was read from `path`.
+        path: For errors.
+        norm_groups: Groups of GroupNorm.
+    """
     try:
         size = size_from_state_dict(state, norm_groups)
         with torch.device("meta"):  # no random numbers for weights about to be replaced
@@ -37,7 +48,7 @@ def load_tfc_tdf(path: Path, norm_groups: int | None = None, device: str = "cpu"
     except DemixError as error:
         raise DemixError(f"{path}: {error}") from error
     load_strictly(network, parameters_of(state), path, "a TFC-TDF network")
-    return network.eval().requires_grad_(False).to(device)
+    return network.eval().requires_grad_(False)
 
 
 class TorchNetwork:

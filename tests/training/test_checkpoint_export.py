@@ -18,7 +18,8 @@ from my_submission.stems import Audio
 from my_submission.systems.leaderboard_c import TFC_TDF
 from tests.golden_data import golden
 from training.__main__ import main
-from training.export import ExactGroupNorm, export_checkpoint
+from training.converting import export_checkpoint
+from training.export import ExactGroupNorm
 
 CONFIG = TfcTdfConfig(n_fft=2048, dim_f=64, num_frames=16, trim=1024, norm_groups=2)
 SIZE = TfcTdfSize(

@@ -1,5 +1,6 @@
 """Batches of chunks for one process of several, from any place in the run on."""
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -131,6 +132,7 @@ class ChunkLoader:
                 # Of its own, because it draws a number: a run that is gone on with makes one more
                 # loader than the run without a stop.
                 generator=torch.Generator(),
+                worker_init_fn=_leave_signals_to_the_run,
             )
         )
 
@@ -153,6 +155,13 @@ class TrackLoader:
     def __iter__(self) -> Iterator[Track]:
         """Give them."""
         return iter(self._tracks)
+
+
+def _leave_signals_to_the_run(_worker: int) -> None:
+    # A terminal sends Ctrl-C to all processes, and others do so with SIGTERM. The run finishes its
+    # step and ends its workers then.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _collate(samples: Samples) -> Tensor | DemixError:

@@ -1,7 +1,7 @@
 """`ConvTDFNet`: a source's network, its loss and its validation, as Lightning trains it."""
 
-import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,10 @@ from my_submission.chunking import trimmed_chunks
 from my_submission.errors import DemixError
 from my_submission.stems import STEMS, Audio
 from my_submission.stft import Stft
+from training.loading import load_network
 from training.loss import relative_error, waveform_error
-from training.phase1.networks import make_network, measure, measures
+from training.onnx_import import unfold_norms
+from training.phase1.networks import make_network, measure, measures, start_from
 from training.phase1.options import ModelOptions
 from training.phase1.schedule import rate_factor
 
@@ -60,21 +62,31 @@ class ConvTDFNet(LightningModule):
         return self.options.target_name
 
     def setup(self, stage: str) -> None:
-        """Measure levels on the first chunks, where the network has any and is new."""
-        if stage != "fit" or not measures(self.options) or self.trainer.ckpt_path is not None:
+        """Start from a file, or measure levels, where the run is new."""
+        if stage != "fit" or self.trainer.ckpt_path is not None:
             return
-        if self.options.init_from is None:
-            chunks: list[Tensor] = []
-            loader: Any = self.trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
-            for batch in itertools.islice(loader, MEASURED_CHUNKS):
-                chunks += list(batch)
-                if len(chunks) >= MEASURED_CHUNKS:
-                    break
-            if not chunks:
-                raise DemixError("there are no training chunks to measure levels on")
-            stems = torch.stack(chunks[:MEASURED_CHUNKS])
-            mixture, target = (self.stft.spectrogram(wave) for wave in self._pair(stems))
-            measure(self.network, self.options, mixture, target)
+        if self.options.init_from is not None:
+            path = Path(self.options.init_from)
+            loaded = load_network(path, self.options.norm_groups)
+            start_from(self.network, loaded.network, path)
+            if path.suffix == ".onnx":
+                unfold_norms(self.network.eval(), self._first_chunks()[0])
+                self.network.train()
+        elif measures(self.options):
+            measure(self.network, self.options, *self._first_chunks())
+
+    def _first_chunks(self) -> tuple[Tensor, Tensor]:
+        """Give spectrograms of the first chunks' mixtures and targets."""
+        chunks: list[Tensor] = []
+        for batch in self.trainer.datamodule.train_dataloader():  # type: ignore[attr-defined]
+            chunks += list(batch)
+            if len(chunks) >= MEASURED_CHUNKS:
+                break
+        pair = self._pair(torch.stack(chunks[:MEASURED_CHUNKS]))
+        mixture, target = (self.stft.spectrogram(wave) for wave in pair)
+        factor = self.options.size.time_factor
+        frames = mixture.shape[-1] // factor * factor
+        return mixture[..., :frames], target[..., :frames]
 
     def forward(self, spec: Tensor) -> Tensor:
         """Map the mixture's spectrogram to the target's, `[batch, 4, dim_f, frames]`."""
@@ -162,12 +174,15 @@ class ConvTDFNet(LightningModule):
 
     def _progress(self, step: int) -> float:
         """Give the share of the run that lies behind `step`, by steps, epochs or the clock."""
-        timers = [item for item in self._callbacks() if isinstance(item, Timer)]
+        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]
+        timers = [item for item in callbacks if isinstance(item, Timer)]
         shares = [
             timer.time_elapsed() / (timer.time_elapsed() + remaining)
             for timer in timers
             if (remaining := timer.time_remaining()) is not None and timer.time_elapsed() > 0
         ]
+        if timers:  # one clock for all processes, so that their rates are the same
+            shares = self.trainer.strategy.broadcast(shares)
         steps = self.trainer.estimated_stepping_batches
         if 0 < steps < float("inf"):
             shares.append(step / steps)
@@ -177,9 +192,6 @@ class ConvTDFNet(LightningModule):
                 "or trainer.max_time"
             )
         return min(1.0, max(shares, default=0.0))
-
-    def _callbacks(self) -> list[Any]:
-        return list(self.trainer.callbacks)  # type: ignore[attr-defined]
 
     def _estimates(self, batches: Iterator[Audio]) -> Iterator[Audio]:
         for chunks in batches:

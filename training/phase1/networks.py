@@ -1,8 +1,11 @@
 """The network that a configuration describes, and what it measures of the data first."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
+from my_submission.errors import DemixError
 from my_submission.networks.tfc_tdf import TfcTdf
 from training.network import ScaledTfcTdf, bin_levels, start_as_mask
 from training.phase1.options import ModelOptions
@@ -53,3 +56,27 @@ def measure(network: nn.Module, options: ModelOptions, mixture: Tensor, target: 
     if isinstance(inner, ScaledTfcTdf) and options.scale_power is not None:
         levels = bin_levels(mixture[:, :, :band], options.scale_power)
         inner.scale.copy_(levels.reshape(inner.scale.shape))
+
+
+def start_from(network: nn.Module, other: nn.Module, path: Path) -> None:
+    """Take over another network's weights and measured levels.
+
+    Args:
+        network: Of `make_network`; changed in place.
+        other: One of the same kind and sizes.
+        path: Where that is from, for errors.
+
+    Raises:
+        DemixError: The two differ in kind or sizes.
+    """
+    state, own = other.state_dict(), network.state_dict()
+    for name in sorted(own.keys() | state.keys()):
+        shapes = [
+            list(tensors[name].shape) if name in tensors else "missing" for tensors in (state, own)
+        ]
+        if shapes[0] != shapes[1]:
+            raise DemixError(
+                f"{path}: {name} is {shapes[0]}, the model's is {shapes[1]}: "
+                "give the model the file's sizes"
+            )
+    network.load_state_dict(state)

@@ -66,6 +66,13 @@ def train(config: DictConfig) -> str:
         trainer.fit(model, datamodule=data, ckpt_path=checkpoint if saved is not None else None)
     except MisconfigurationException as error:
         raise DemixError(" ".join(str(error).split())) from error
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise DemixError(
+            f"{error} Is there too little memory? Take fewer datamodule.num_workers; the same "
+            "command goes on from the last checkpoint"
+        ) from error
     score = trainer.callback_metrics.get("val/sdr")
     scored = "" if score is None else f", validation {float(score):.2f} dB"
     return f"{folder}: {trainer.global_step} steps{scored}"
