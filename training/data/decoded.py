@@ -46,9 +46,8 @@ def _fingerprint(files: Mapping[Stem, Path]) -> str:
 
 
 def _decode(track: Track, files: dict[Stem, Path]) -> None:
-    fits_16_bits = all(_subtype(track.files[stem]) in {"PCM_S8", "PCM_16"} for stem in files)
     # Nothing can clip, because integers are what comes in.
-    form = OutputFormat("wav", "int16" if fits_16_bits else "int24", clip_mode="clamp")
+    form = OutputFormat("wav", "int16" if fits_16_bits(track) else "int24", clip_mode="clamp")
     with StemWriter(
         {str(stem): path for stem, path in files.items()}, track.num_samples, form, say=print
     ) as writer:
@@ -57,6 +56,10 @@ def _decode(track: Track, files: dict[Stem, Path]) -> None:
             writer.write({stem: track.read(stem, start, length) for stem in files})
 
 
-def _subtype(path: Path) -> str:
-    with open_in_place(path) as source:
-        return str(source.sound_file.subtype)
+def fits_16_bits(track: Track) -> bool:
+    """Tell whether no stem has finer samples than those of 16 bits."""
+    for path in track.files.values():
+        with open_in_place(path) as source:
+            if source.sound_file.subtype not in {"PCM_S8", "PCM_U8", "PCM_16"}:
+                return False
+    return True
