@@ -141,6 +141,14 @@ class TestEffects:
             assert audio.shape == click.shape and audio[0, 100] == pytest.approx(1, abs=1e-3)
             assert np.abs(audio[:, 200:]).max() > 0.01
 
+    @pytest.mark.parametrize("square", [False, True])
+    def test_tremolo_swings_the_level(self, square: bool) -> None:
+        steady = np.ones((2, SAMPLE_RATE), np.float32)
+        swung = effects.tremolo(steady, rate_hz=2, depth=0.6, square=square, apart=True)
+        assert swung.max() == pytest.approx(1, abs=1e-3)
+        assert swung.min() == pytest.approx(0.4, abs=1e-3)
+        np.testing.assert_allclose(swung.sum(axis=0), 1.4, atol=1e-3)
+
     def test_saturation_of_silence_is_silence(self) -> None:
         silence = np.zeros((2, 100), np.float32)
         assert not effects.saturate(silence, 20, 0.2).any()

@@ -19,6 +19,7 @@ from training.synthesis.effects import (
     peak,
     reverb,
     saturate,
+    tremolo,
 )
 
 FORMANTS = (
@@ -71,6 +72,14 @@ def treat(audio: Audio, rng: Generator, role: Role) -> Audio:
                 rate_hz=log_uniform(rng, 0.2, 3),
                 depth_ms=uniform(rng, 0.5, 3),
                 wet=uniform(rng, 0.2, 0.7),
+            )
+        if role == "other" and chance(rng, 0.12):
+            audio = tremolo(
+                audio,
+                rate_hz=log_uniform(rng, 0.3, 9),
+                depth=uniform(rng, 0.2, 0.9),
+                square=chance(rng, 0.3),
+                apart=chance(rng, 0.4),
             )
         if chance(rng, 0.35):
             audio = echo(

@@ -192,6 +192,24 @@ def chorus(audio: Audio, *, rate_hz: float, depth_ms: float, wet: float) -> Audi
     return result
 
 
+def tremolo(audio: Audio, *, rate_hz: float, depth: float, square: bool, apart: bool) -> Audio:
+    """Swing the level; the sides against each other if `apart`, as a gate if `square`.
+
+    Args:
+        audio: `[2, samples]`.
+        rate_hz: Swings per second.
+        depth: Share of the level that is taken away at most, 0 to 1.
+        square: Switch between loud and soft, within some milliseconds, instead of gliding.
+        apart: The right side is loud while the left is soft.
+    """
+    time = np.arange(audio.shape[1]) / SAMPLE_RATE
+    swing = np.sin(2 * np.pi * rate_hz * time)
+    if square:
+        swing = np.clip(20 * swing, -1, 1)
+    sides = np.stack([swing, -swing if apart else swing])
+    return np.asarray(audio * (1 - depth * (0.5 + 0.5 * sides)), np.float32)
+
+
 def place(audio: Audio, *, pan: float, width: float) -> Audio:
     """Narrow or widen the sides, then pan with constant power.
 

@@ -48,6 +48,8 @@ def balance(stems: Stems, rng: Generator) -> Stems:
         level = active_rms(audio)
         target = 10 ** (rng.normal(*LEVEL_DB[stem]) / 20)
         balanced[stem] = audio * np.float32(target / level if level > 1e-6 else 0)
+    if chance(rng, 0.12):
+        _close_filter(balanced, rng)
     if chance(rng, 0.25):
         curve = _duck(balanced["drums"], rng)
         balanced["other"] = balanced["other"] * curve
@@ -109,6 +111,19 @@ def _mono_lows(audio: Audio) -> Audio:
     side = filtered((audio[0] - audio[1])[None] / 2, high_pass(120))[0]
     middle = (audio[0] + audio[1]) / 2
     return np.stack([middle + side, middle - side])
+
+
+def _close_filter(stems: Stems, rng: Generator) -> None:
+    """Muffle some stems for a part of the song, as before a drop."""
+    chosen = [stem for stem in STEMS if chance(rng, {"other": 0.9, "drums": 0.5}.get(stem, 0.2))]
+    num_samples = stems[STEMS[0]].shape[1]
+    middle, half = uniform(rng, 0, 1), uniform(rng, 0.05, 0.25)
+    fade = uniform(rng, 0.002, 0.1)
+    position = np.arange(num_samples) / num_samples
+    share = np.clip((half - np.abs(position - middle)) / fade, 0, 1).astype(np.float32)
+    corner = low_pass(log_uniform(rng, 250, 2500), uniform(rng, 0.7, 2))
+    for stem in chosen:
+        stems[stem] = stems[stem] + share * (filtered(stems[stem], corner) - stems[stem])
 
 
 def _duck(drums: Audio, rng: Generator) -> npt.NDArray[np.float32]:

@@ -104,14 +104,27 @@ def vocal_part(plan: Plan, split: Split, cache: Path, rng: Generator) -> tuple[A
                 backing = singer if steps == 0 else singers[-1]
                 _perform(audio, plan, backing, higher, bar, rng, gain_db=gain_db, pan=pan)
             bar += num_bars
+    if chance(rng, 0.15):
+        _choir(audio, plan, singers[-1], rng)
     if treated:
         audio = megaphone(audio, rng)
     return audio, [f"{singer.name}:{singer.style}" for singer in singers]
 
 
+def _choir(audio: Audio, plan: Plan, singer: Singer, rng: Generator) -> None:
+    """Hold the chords of refrains in three voices behind the lead."""
+    gain_db = uniform(rng, -14, -7)
+    for chord in plan.chords("vocals"):
+        if chord.section.kind % 2:
+            continue
+        for third, pan in enumerate((-0.8, 0.8, 0.0)):
+            held = Melody(((chord.beat, 0.95 * chord.length, chord.degree + 2 * third),))
+            _perform(audio, plan, singer, held, chord.bar, rng, gain_db=gain_db, pan=pan)
+
+
 def _singer(plan: Plan, voice: Voice, cache: Path, rng: Generator) -> Singer:
     phrases = load_voice(bank_path(cache, voice.name))
-    throat = Throat(math.exp(rng.normal(0, 0.09)), uniform(rng, 0, 3))
+    throat = Throat(math.exp(rng.normal(0, 0.11)), uniform(rng, 0, 3))
     spoken = np.concatenate([phrase.analysis.f0[phrase.analysis.f0 > 0] for phrase in phrases])
     # People sing above the pitch they speak at, and a shorter throat sings higher.
     centre = 69 + 12 * math.log2(float(np.median(spoken)) / 440)
