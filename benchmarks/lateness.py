@@ -28,6 +28,7 @@ from my_submission.audio.output import FLOAT_WAV, OutputFormat
 from my_submission.budget.file_costs import measure_files
 from my_submission.budget.ladder import STEPS
 from my_submission.budget.messages import Task
+from my_submission.budget.record import SILENCE
 from my_submission.budget.song_run import SongRun
 from my_submission.budget.timed_separator import TimedSeparator
 from my_submission.stems import STEMS
@@ -54,7 +55,8 @@ LADDER = (1.1, 0.9, 0.7, 0.5, 0.3, 0.1, 0.03)
 
 @dataclass(frozen=True)
 class Outcome:
-    """One song of the campaign; `least_s` is what opening it and writing four files takes."""
+    """One song of the campaign; `least_s` is what opening it and writing four files takes,
+    `silent_s` the end of the files that is silence because there was no time to write it."""
 
     song_s: float
     limit_s: float
@@ -63,6 +65,7 @@ class Outcome:
     used_s: float
     step: str
     is_valid: bool
+    silent_s: float = 0.0
 
     @property
     def is_late(self) -> bool:
@@ -111,12 +114,15 @@ def campaign(num_songs: int, seed: int) -> list[Outcome]:
                 separated.seconds,
                 separated.record.step,
                 is_valid,
+                sum(p.stop - p.start for p in separated.record.degraded if p.detail == SILENCE),
             )
             outcomes.append(outcome)
             mark = f"{' LATE' * outcome.is_late}{' (hopeless)' * (not outcome.is_possible)}"
             print(
                 f"{number + 1:4}: song {song_s:4.0f} s, limit {limit_s:6.1f} s, 1/{slowness:.1f} "
-                f"of the speed: {outcome.used_s:6.1f} s, {outcome.step}{mark}",
+                f"of the speed: {outcome.used_s:6.1f} s, {outcome.step}{mark}"
+                + f", {outcome.silent_s:.1f} s of silence"
+                * (outcome.silent_s > 0),
                 flush=True,
             )
     return outcomes
@@ -250,6 +256,12 @@ def summarise(outcomes: Sequence[Outcome]) -> bool:
     print(
         f"less time than opening and writing takes: {len(hopeless)}, of which late: "
         f"{sum(outcome.is_late for outcome in hopeless)}"
+    )
+    silent = [outcome for outcome in outcomes if outcome.silent_s]
+    print(
+        f"silent from somewhere on: {len(silent)}, of which there was the time for "
+        f"{sum(outcome.is_possible for outcome in silent)}; for "
+        f"{sum(o.silent_s for o in silent):.0f} of {sum(o.song_s for o in silent):.0f} s"
     )
     tightest = max(outcome.used_s / outcome.limit_s for outcome in outcomes)
     print(f"the tightest used {100 * tightest:.0f} % of its limit")

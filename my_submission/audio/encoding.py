@@ -12,6 +12,7 @@ import soundfile
 
 from my_submission.audio.atomic import file_error
 from my_submission.audio.closing import close_sound_file
+from my_submission.audio.scratch import BLOCK_FRAMES
 from my_submission.display import shown
 from my_submission.errors import DemixError
 from my_submission.stems import Audio
@@ -135,6 +136,9 @@ class Encoder:
         sample_rate: Hz.
         num_samples: frames that will be written.
 
+    Attributes:
+        position: frames that have been written.
+
     Raises:
         DemixError: the file cannot be written.
     """
@@ -152,6 +156,7 @@ class Encoder:
         self._destination = destination
         self._fmt = fmt
         self._num_samples = num_samples
+        self.position = 0
         is_mp3 = fmt.container == "mp3"
         try:
             self._sound_file = _LeftToTheSystem(
@@ -186,6 +191,21 @@ class Encoder:
             self._sound_file.write(frames)
         except soundfile.LibsndfileError as error:
             raise self._failure(error) from error
+        self.position += len(frames)
+
+    def fill(self) -> None:
+        """Let silence follow up to the end.
+
+        In a WAV file that takes no time and no space: what is skipped reads as zeros.
+
+        Raises:
+            DemixError: the disk is full.
+        """
+        if self._fmt.container == "wav" and self.position < self._num_samples:
+            self.position = self._sound_file.seek(self._num_samples - 1)
+        while self.position < self._num_samples:
+            length = min(BLOCK_FRAMES, self._num_samples - self.position)
+            self.write(np.zeros((2, length), np.float32))
 
     def close(self) -> None:
         """Write what the encoder still holds, and see that all of it is in the file.

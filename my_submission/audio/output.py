@@ -1,7 +1,6 @@
 """Writes all stems of a song as a stream: whole and together, or not at all."""
 
 import math
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from my_submission.audio.atomic import OutputFiles, file_error
+from my_submission.audio.copying import copy_with_holes
 from my_submission.audio.encoding import ClipMode, Container, Encoder, OutputFormat, Subtype
 from my_submission.audio.resampling import StreamResampler, check_rate, resampled_length
 from my_submission.audio.scratch import BLOCK_FRAMES, ScratchSignal
@@ -41,7 +41,14 @@ class StemWriter:
         out_samples: exact length of the files in frames; by default that of ``num_samples`` at
             ``sample_rate``.
         copies: names whose files are copies of others', by these: no blocks are taken for them.
+        is_late: asked before each block, with the share of the song that has been taken and waits
+            to be encoded or copied, whether the files must be done with now: from there on they
+            are silent, in all stems alike.
         say: takes a line if the stems are turned down or clamped.
+
+    Attributes:
+        sound_seconds: from when on the files are silent because it was late; None if they are not.
+            Before the ``with`` ends it may come to be less.
 
     Raises:
         DemixError: the format cannot hold the sample rate; from ``with`` on: an output cannot be
@@ -57,6 +64,7 @@ class StemWriter:
         sample_rate: int = SAMPLE_RATE,
         out_samples: int | None = None,
         copies: Mapping[str, str] | None = None,
+        is_late: Callable[[float], bool] | None = None,
         say: Callable[[str], None],
     ) -> None:
         check_rate("output", sample_rate)
@@ -70,6 +78,7 @@ class StemWriter:
         self._fmt = fmt
         self._sample_rate = sample_rate
         self._out_samples = out_samples
+        self._is_late = is_late or _never
         self._say = say
         self._is_two_pass = fmt.is_bounded and fmt.clip_mode == "rescale"
         self._files = OutputFiles(self._paths)
@@ -82,6 +91,7 @@ class StemWriter:
         self._written = 0
         self._peaks = dict.fromkeys(self._names, 0.0)
         self._num_clamped = 0
+        self.sound_seconds: float | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -128,6 +138,13 @@ class StemWriter:
             raise ValueError(f"blocks are [2, n] with one n, not {sorted(shapes)}")
         if self._written + num_new > self._num_samples:
             raise ValueError(f"{self._written + num_new} samples for files of {self._num_samples}")
+        waits = self._is_two_pass or bool(self._copies)
+        if self.sound_seconds is None and self._is_late(
+            self._written / self._num_samples if waits else 0.0
+        ):
+            self.sound_seconds = self._written / SAMPLE_RATE
+        if self.sound_seconds is not None:
+            return
         for name in self._names:
             self._take(name, self._resamplers[name].push(blocks[name]))
         self._written += num_new
@@ -156,17 +173,20 @@ class StemWriter:
         self._encoders[name].write(block)
 
     def _finish(self) -> None:
-        if self._written != self._num_samples:
-            raise ValueError(f"{self._written} samples for files of {self._num_samples}")
-        for name in self._names:
-            self._take(name, self._resamplers[name].finish())
+        if self.sound_seconds is None:
+            if self._written != self._num_samples:
+                raise ValueError(f"{self._written} samples for files of {self._num_samples}")
+            for name in self._names:
+                self._take(name, self._resamplers[name].finish())
         if self._is_two_pass:
             self._encode_scratch()
         for encoder in self._encoders.values():
+            if self.sound_seconds is not None:
+                encoder.fill()
             encoder.close()
         for name, other in self._copies.items():
             try:
-                shutil.copyfile(self._temporary[other], self._temporary[name])
+                copy_with_holes(self._temporary[other], self._temporary[name])
             except OSError as error:
                 raise file_error(self._paths[name], error) from error
         if self._num_clamped:
@@ -184,12 +204,19 @@ class StemWriter:
                 f"all stems turned down by {-20 * math.log10(gain):.2f} dB (x {gain:.4f}), "
                 f"because {loudest} would clip; float32 keeps the level"
             )
-        for name, scratch in self._scratch.items():
-            self._encoders[name] = encoder = self._new_encoder(name)
-            for start in range(0, self._out_samples, BLOCK_FRAMES):
-                stop = min(start + BLOCK_FRAMES, self._out_samples)
-                block = scratch.read(start, stop)
-                encoder.write(block if gain == 1 else block * np.float32(gain))
+        for name in self._names:
+            self._encoders[name] = self._new_encoder(name)
+        taken = min((scratch.num_samples for scratch in self._scratch.values()), default=0)
+        # All stems side by side: where the time ends, they end together.
+        for start in range(0, taken, BLOCK_FRAMES):
+            copied = start / self._out_samples if self._copies else 0.0
+            if self._is_late(copied):
+                self.sound_seconds = start / self._sample_rate
+                break
+            for name, scratch in self._scratch.items():
+                block = scratch.read(start, min(start + BLOCK_FRAMES, taken))
+                self._encoders[name].write(block if gain == 1 else block * np.float32(gain))
+        for scratch in self._scratch.values():
             scratch.close()
 
     def _new_encoder(self, name: str) -> Encoder:
@@ -209,3 +236,7 @@ class StemWriter:
                 stack.callback(encoder.abandon)
             for scratch in self._scratch.values():
                 stack.callback(scratch.close)
+
+
+def _never(_waiting: float) -> bool:
+    return False

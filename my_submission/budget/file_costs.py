@@ -43,6 +43,7 @@ class FileCosts:
         files: Four files without a sample in them.
         closing: The part of `writing` that is left once all blocks have been taken: encoding, where
             a common gain is known only then.
+        silence: Encoding it to the end of the files, per sample.
         replacing: What comes on top of it where the files take others' places: some file systems
             write a file to the disk then. Per sample.
     """
@@ -52,6 +53,7 @@ class FileCosts:
     splitting: float
     files: float = 0.0
     closing: float = 0.0
+    silence: float = 0.0
     replacing: float = 0.0
 
     def writing_song(self, num_samples: int) -> float:
@@ -72,6 +74,7 @@ class FileCosts:
             self.splitting,
             SPLITTING_SHARE * limit,
             self.closing * num_samples + replacing,
+            self.files + self.silence * num_samples + replacing,
         )
 
 
@@ -97,12 +100,14 @@ def measure_files(fmt: OutputFormat = FLOAT_WAV) -> FileCosts:
         equal = _time_writing(song, TRIAL, folder, fmt)
         replaced = _time_writing(song, TRIAL, folder, fmt, replaces=True)
         split = _time_writing(song, TRIAL, folder, fmt, is_split=True)
+        silent = _time_writing(song, TRIAL, folder, fmt, is_silent=True)
     return FileCosts(
         opening=opening / TRIAL,
         writing=max(0.0, equal.seconds - files.seconds) / TRIAL,
         splitting=max(0.0, split.taking - equal.taking) / TRIAL,
         files=max(files.seconds, SHORTEST_FILES),
         closing=max(0.0, equal.closing - files.closing) / TRIAL,
+        silence=max(0.0, silent.closing - files.closing) / TRIAL,
         replacing=max(0.0, replaced.closing - equal.closing) / TRIAL,
     )
 
@@ -142,6 +147,7 @@ def _time_writing(
     *,
     replaces: bool = False,
     is_split: bool = False,
+    is_silent: bool = False,
 ) -> _Written:
     """Measure the writing of a song of which nothing has been estimated.
 
@@ -152,6 +158,7 @@ def _time_writing(
         fmt: Of the files.
         replaces: Leave earlier files in their places until they are there.
         is_split: Split it by frequency; else equally.
+        is_silent: Take nothing of it.
     """
     paths: dict[str, Path] = {stem: folder / f"{stem}{fmt.suffix}" for stem in STEMS}
     takings: list[float] = []
@@ -163,7 +170,9 @@ def _time_writing(
                 path.unlink(missing_ok=True)
         began = time.perf_counter()
         blocks = assembled(song, Estimates(num_samples), can_split=lambda _: is_split)
-        with StemWriter(paths, num_samples, fmt, say=_silent) as writer:
+        with StemWriter(
+            paths, num_samples, fmt, is_late=lambda _: is_silent, say=_silent
+        ) as writer:
             for block in blocks:
                 writer.write(dict(zip(STEMS, block, strict=True)))
             taken = time.perf_counter()

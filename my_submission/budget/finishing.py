@@ -22,6 +22,9 @@ LOST = 1.3
 COPYING = 0.6
 """Share of what writing takes, that writing one stem and copying its file does."""
 
+COPIES = 0.35
+"""The part of that which copying does."""
+
 
 def safety(pace: float) -> float:
     """Give how many times what writing is expected to take is kept for it, before it begins.
@@ -42,12 +45,15 @@ class Finishing:
             is kept, because then nothing can be done with less any more.
         most_splitting: What is kept for that at most, at any pace: on a machine so slow, estimates
             gain more.
+        ending: What is left to do once the files are to be silent from there on: encoding that,
+            and bringing them to their places.
     """
 
     writing: float
     splitting: float
     most_splitting: float = math.inf
     closing: float = 0.0
+    ending: float = 0.0
 
     def tight_from(self, deadline: float) -> float:
         """Give from when on a machine that had become slow would not be done by a deadline."""
@@ -83,6 +89,9 @@ class Hurry:
         clock: Callable[[], float],
     ) -> None:
         self._closing = (1 + 1 / SAFETY) * finishing.closing
+        # What waits is encoded or copied.
+        self._waiting = max(finishing.closing, COPIES * finishing.writing)
+        self._ending = finishing.ending
         self._writing = (finishing.writing - finishing.closing) / num_samples
         self._splitting = finishing.splitting * num_missing / num_samples
         self._num_samples, self._deadline = num_samples, deadline
@@ -111,6 +120,15 @@ class Hurry:
         left = self._deadline - self._clock()
         copying, writing = COPYING * self._left(0), self._left(position)
         return self._pace * copying <= left < self._pace * writing / LOST
+
+    def is_over(self, waiting: float) -> bool:
+        """Tell whether the files have to be done with now, whatever is not in them yet.
+
+        Args:
+            waiting: Share of the song that has been taken, and is still to be encoded or copied.
+        """
+        work = SAFETY * self._ending + waiting * self._waiting
+        return self._pace * work > self._deadline - self._clock()
 
     def _left(self, position: int) -> float:
         return (self._num_samples - position) * self._writing + self._closing

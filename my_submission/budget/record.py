@@ -11,6 +11,7 @@ from my_submission.budget.song_run import SongRun
 from my_submission.stems import SAMPLE_RATE, STEMS, Stem
 
 FIXED_SPLIT = "a fixed split of the mixture"
+SILENCE = "silence, for there was no time to write more"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Record:
         limit_seconds: float,
         began: float,
         writing: float,
+        sound_seconds: float | None = None,
         incidents: list[str],
     ) -> "Record":
         """Sum up a run.
@@ -79,10 +81,15 @@ class Record:
             limit_seconds: The song's.
             began: When the song did, on the run's clock.
             writing: Seconds that writing the stems was expected to take.
+            sound_seconds: From when on the files are silent because it was late.
             incidents: See `Record`.
         """
         first_at, first = run.plans[0] if run.plans else (began, None)
         degraded = degraded_stretches(run)
+        if sound_seconds is not None:
+            end = round(run.num_samples / SAMPLE_RATE, 3)
+            start = min(round(sound_seconds, 3), end)
+            degraded.append(Degraded(start, end, STEPS[-1], list(STEMS), SILENCE))
         return cls(
             system=system,
             song_seconds=round(run.num_samples / SAMPLE_RATE, 3),

@@ -186,7 +186,7 @@ class TimedSeparator:
                 self._replace()
                 raise
             self._make_ready()
-            write_stems(
+            sound_seconds = write_stems(
                 run,
                 copy,
                 paths,
@@ -201,6 +201,7 @@ class TimedSeparator:
                 limit_seconds=seconds,
                 began=began,
                 writing=files.writing_song(num_samples),
+                sound_seconds=sound_seconds,
                 incidents=incidents,
             )
         try:

@@ -21,11 +21,12 @@ def write_stems(
     sample_rate: int,
     out_samples: int,
     say: Callable[[str], None],
-) -> None:
+) -> float | None:
     """Put together what has been estimated, and write it.
 
     Where four different stems cannot be written in time, or that turns out while it is done, the
-    mixture is shared out equally: one file is written then, and copied.
+    mixture is shared out equally: one file is written then, and copied. Where the time ends all the
+    same, the files are silent from there on.
 
     Args:
         run: It is over.
@@ -36,9 +37,13 @@ def write_stems(
         out_samples: Of each file.
         say: Takes a line if the stems are turned down or clamped.
 
+    Returns:
+        Seconds up to which the files hold sound; None for all.
+
     Raises:
         DemixError: A file cannot be written.
     """
+    hurry = run.hurry()
     open_writer = partial(
         StemWriter,
         paths,
@@ -46,20 +51,33 @@ def write_stems(
         fmt,
         sample_rate=sample_rate,
         out_samples=out_samples,
+        is_late=hurry.is_over,
         say=say,
     )
-    hurry = run.hurry()
     if hurry.can_write():
-        with suppress(_TooSlowError), open_writer() as writer:
-            for position, blocks in _blocks(run, song, paths, hurry.can_split):
-                if hurry.is_lost(position):
-                    raise _TooSlowError
-                writer.write(blocks)
-            return
+        with suppress(_TooSlowError):
+            return _written(
+                open_writer(), _blocks(run, song, paths, hurry.can_split), hurry.is_lost
+            )
     run.forget_estimates()
-    with open_writer(copies=_copies(paths)) as writer:
-        for _, blocks in _blocks(run, song, paths, _never):
-            writer.write(blocks)
+    return _written(
+        open_writer(copies=_copies(paths)), _blocks(run, song, paths, _never), is_lost=_never
+    )
+
+
+def _written(
+    opened: StemWriter,
+    blocks: Iterable[tuple[int, dict[str, Audio]]],
+    is_lost: Callable[[int], bool],
+) -> float | None:
+    with opened as writer:
+        for position, block in blocks:
+            if is_lost(position):
+                raise _TooSlowError
+            writer.write(block)
+            if writer.sound_seconds is not None:
+                break
+    return writer.sound_seconds
 
 
 class _TooSlowError(Exception):

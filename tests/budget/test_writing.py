@@ -56,12 +56,13 @@ def estimated(copy: SongCopy, deadline: float, clock: Callable[[], float]) -> So
     return run
 
 
-def write(run: SongRun, copy: SongCopy, folder: Path) -> None:
+def write(run: SongRun, copy: SongCopy, folder: Path) -> float | None:
     paths = {**stems_in(folder), "no_bass": folder / "no_bass.wav"}
-    write_stems(
+    sound_seconds = write_stems(
         run, copy, paths, FLOAT_WAV, sample_rate=SAMPLE_RATE, out_samples=SONG, say=pytest.fail
     )
     assert sorted(path.name for path in folder.iterdir()) == sorted(f"{name}.wav" for name in paths)
+    return sound_seconds
 
 
 def sound_of(path: Path) -> Audio:
@@ -77,7 +78,7 @@ def require_quarters(folder: Path, mixture: Audio) -> None:
 
 def test_in_time_what_was_estimated_is_written(copy: SongCopy, tmp_path: Path) -> None:
     run = estimated(copy, WRITING, Clock())
-    write(run, copy, tmp_path)
+    assert write(run, copy, tmp_path) is None
     assert not sound_of(tmp_path / "bass.wav").any()
     assert degraded_stretches(run) == []
     run.close()
@@ -96,12 +97,39 @@ def test_where_writing_turns_out_too_slow_the_mixture_is_shared_out(
 ) -> None:
     now = 0.0
 
-    def clock() -> float:  # asked twice per block: six times as slow as it should be
+    def clock() -> float:  # asked three times per block: six times as slow as it should be
         nonlocal now
-        now += 3 * WRITING / (SONG // BLOCK_FRAMES + 1)
+        if run is None or run.estimates.is_whole:
+            now += 2 * WRITING / (SONG // BLOCK_FRAMES + 1)
         return now
 
+    run: SongRun | None = None
     run = estimated(copy, 4.9 * WRITING, clock)
     write(run, copy, tmp_path)
     require_quarters(tmp_path, mixture)
+    run.close()
+
+
+def test_where_the_time_ends_silence_follows(
+    copy: SongCopy, mixture: Audio, tmp_path: Path
+) -> None:
+    now = 0.0
+
+    def clock() -> float:  # asked twice per block where the mixture is shared out
+        nonlocal now
+        now += WRITING / (SONG // BLOCK_FRAMES + 1)
+        return now
+
+    deadline = WRITING
+    run = estimated(copy, deadline, clock)
+    sound_seconds = write(run, copy, tmp_path)
+    assert now <= deadline
+    assert sound_seconds is not None
+    end = round(sound_seconds * SAMPLE_RATE)
+    assert 0 < end < SONG
+    for stem in STEMS:
+        sound = sound_of(tmp_path / f"{stem}.wav")
+        assert sound.shape == mixture.shape
+        np.testing.assert_allclose(sound[:, :end], mixture[:, :end] / 4, atol=1e-7)
+        assert not sound[:, end:].any()
     run.close()
