@@ -31,6 +31,7 @@ from tests.training.frozen_networks import (
     write_networks,
     write_shares,
 )
+from training.__main__ import main as training_main
 from training.phase2.__main__ import main
 from training.phase2.files import NAMES, SaveMixer, gain_table, save_mixer
 from training.phase2.mixer import MixerTraining, relative_to_separators
@@ -287,3 +288,35 @@ def test_the_table_has_a_column_for_each_stem() -> None:
     assert after.split()[-5:] == ["0.25"] * 5
     assert gain.split()[-5:] == ["+0.250", "-0.750", "-1.750", "-2.750", "-1.250"]
     assert most.split()[-5:] == ["+1.000"] * 5
+
+
+@pytest.mark.parametrize("experiment", ["mixer", "starter_mixer"])
+def test_the_published_grammar_trains_a_mixer(
+    experiment: str,
+    tmp_path: Path,
+    songs: Path,
+    models: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in "cde":
+        shutil.rmtree(songs / name)
+    run_dir = tmp_path / "run"
+    arguments = [f"experiment={experiment}", f"model={experiment}", "datamodule=folders"]
+    arguments += [f"datamodule.folders=[{songs}]", "datamodule.validation_songs=1"]
+    arguments += ["datamodule.batch_size=1", "datamodule.num_workers=0", "trainer.max_steps=1"]
+    arguments += ["trainer.check_val_every_n_epoch=null", "trainer.val_check_interval=1"]
+    arguments += ["trainer.accelerator=cpu", "logger=csv", f"run_dir={run_dir}"]
+    assert (
+        training_main([*arguments, f"model.separators={models}/starter", "model.num_frames=256"])
+        == 0
+    )
+    weight = Mixer.load(run_dir / "mixer.ckpt").weight
+    assert weight.shape == (8, 10) and not np.array_equal(weight, NO_MIXER)
+    assert "gain" in capsys.readouterr().out
+
+    other = [f"model.separators={tmp_path}", f"run_dir={tmp_path / 'other'}"]
+    with pytest.raises(SystemExit) as ended:
+        training_main([*arguments, *other])
+    assert ended.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "bass.onnx: no such file" in line
