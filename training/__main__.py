@@ -12,8 +12,7 @@ from training.converting import export_checkpoint, import_network
 from training.evaluate import evaluate_starter, save_json, table_text
 from training.export import NUM_FRAMES
 from training.hydra_command import is_for_hydra, run
-from training.songs import SongStore
-from training.starter import StarterOptions, make_mixer, make_starter
+from training.starter import StarterOptions, make_starter
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,8 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "starter":
             _starter(options)
-        elif options.command == "mixer":
-            print(make_mixer(SongStore(options.songs, _cache(options)), options.out))
         elif options.command == "export":
             print(
                 export_checkpoint(
@@ -64,24 +61,15 @@ def _starter(options: argparse.Namespace) -> None:
     make_starter(
         StarterOptions(
             songs=options.songs,
-            cache=_cache(options),
+            decoded=options.decoded or options.songs.with_name(f"{options.songs.name}-decoded"),
             run=options.run,
             out=options.out,
             stems=options.stems,
             minutes=options.minutes,
-            narrow_minutes=options.narrow_minutes,
-            steps=options.steps,
-            peak_lr=options.peak_lr,
             jobs=options.jobs,
-            seed=options.seed,
+            overrides=options.overrides,
         )
     )
-
-
-def _cache(options: argparse.Namespace) -> Path:
-    songs: Path = options.songs
-    cache: Path | None = options.cache
-    return cache or songs.parent / f"{songs.name}-decoded"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,19 +83,24 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     starter = commands.add_parser("starter", help="make the starter's five files")
-    _songs(starter)
-    starter.add_argument("--hours", type=float, default=2.5, help="of songs made where none are")
+    starter.add_argument("--songs", type=Path, default=Path("songs/train"), help="training songs")
+    starter.add_argument("--hours", type=float, default=3, help="of songs made where none are")
+    starter.add_argument("--seed", type=int, default=91, help="of those")
+    starter.add_argument("--decoded", type=Path, help="where songs are kept decoded")
     starter.add_argument("--run", type=Path, default=Path("runs/starter"), help="checkpoints")
+    starter.add_argument("--out", type=Path, default=Path("models/starter"))
     starter.add_argument("--stems", nargs="+", choices=STEMS, default=STEMS)
-    starter.add_argument("--minutes", type=float, default=23.0, help="for each network")
-    starter.add_argument("--narrow-minutes", type=float, default=17.0, help="then, for each")
-    starter.add_argument("--steps", type=int, help="for each network, instead of minutes")
-    starter.add_argument("--peak-lr", type=float, default=5e-3, help="highest learning rate")
+    starter.add_argument("--minutes", type=float, help="for each network, instead of steps")
     starter.add_argument("-j", "--jobs", type=int, default=2, help="networks trained at once")
-    starter.add_argument("--seed", type=int, default=1)
-
-    mixer = commands.add_parser("mixer", help="solve the Mixer over exported networks")
-    _songs(mixer)
+    starter.add_argument(
+        "-o",
+        "--override",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of experiment=starter, such as trainer.max_steps=1000; may be given several times",
+    )
 
     evaluate = commands.add_parser("evaluate-starter", help="score it on songs it never heard")
     evaluate.add_argument("--songs", type=Path, required=True, help="folder of held-out songs")
@@ -126,12 +119,6 @@ def _parser() -> argparse.ArgumentParser:
     importing.add_argument("file", type=Path, help="the .onnx file")
     importing.add_argument("out", type=Path, help="the .pt file, with the published names")
     return parser
-
-
-def _songs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--songs", type=Path, required=True, help="folder of training songs")
-    parser.add_argument("--cache", type=Path, help="where songs are kept decoded")
-    parser.add_argument("--out", type=Path, default=Path("models/starter"))
 
 
 if __name__ == "__main__":

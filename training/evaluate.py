@@ -11,10 +11,9 @@ import numpy as np
 from evaluator.scoring import sdr
 from my_submission.audio import ArraySignal
 from my_submission.compute import Compute
-from my_submission.errors import DemixError
-from my_submission.stems import STEMS, Audio
+from my_submission.stems import SAMPLE_RATE, STEMS, Audio
 from my_submission.systems.starter import Starter
-from training.songs import FULL_SCALE, read_stems, song_folders
+from training.data.tracks import open_tracks
 
 Scores = dict[str, float]
 """SDR in dB by stem, and their mean under `mean`."""
@@ -37,33 +36,24 @@ def evaluate_starter(songs: Path, models: Path) -> dict[str, Any]:
     system = Starter(models, Compute())
     table: dict[str, dict[str, Scores]] = {}
     length, taken = 0, 0.0
-    for folder in song_folders(songs):
-        stems = true_stems(folder)
+    for track in open_tracks(songs, print):
+        stems = track.stems()
         mixture = stems.sum(axis=0)
         started = time.monotonic()
         blocks = list(system.separate(ArraySignal(mixture)))
         taken += time.monotonic() - started
         length += mixture.shape[1]
         quarter = np.broadcast_to(mixture / 4, stems.shape)
-        table[folder.name] = {
+        table[track.name] = {
             "starter": song_scores(stems, np.concatenate(blocks, axis=-1)),
             "quarter_mixture": song_scores(stems, quarter),
         }
-    if not table:
-        raise DemixError(f"{songs}: holds no song with {', '.join(STEMS)}")
     return {
         "starter": mean_scores([song["starter"] for song in table.values()]),
         "quarter_mixture": mean_scores([song["quarter_mixture"] for song in table.values()]),
-        "seconds_per_second": taken / (length / 44_100),
+        "seconds_per_second": taken / (length / SAMPLE_RATE),
         "songs": table,
     }
-
-
-def true_stems(folder: Path) -> Audio:
-    """Read a song's stems as float32 `[4, 2, samples]`."""
-    samples = read_stems(folder).transpose(0, 2, 1).astype(np.float32)
-    samples /= FULL_SCALE
-    return samples
 
 
 def song_scores(stems: Audio, estimates: Audio) -> Scores:

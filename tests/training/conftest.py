@@ -9,7 +9,6 @@ import soundfile
 import torch
 
 from my_submission.stems import SAMPLE_RATE, STEMS
-from training.songs import SongStore
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -36,9 +35,3 @@ def songs(tmp_path: Path, rng: np.random.Generator) -> Path:
             sound = tone[:, None] + rng.normal(0, 0.01, (len(time), 2))
             soundfile.write(folder / f"{stem}.flac", sound, SAMPLE_RATE, subtype="PCM_16")
     return tmp_path / "songs"
-
-
-@pytest.fixture
-def store(songs: Path, tmp_path: Path) -> SongStore:
-    """Give the store of `songs`."""
-    return SongStore(songs, tmp_path / "decoded")

@@ -1,21 +1,23 @@
-"""The command: scoring, the Mixer, and what it says of wrong input."""
+"""The command: making and scoring the starter, and what it says of wrong input."""
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from hydra import compose, initialize_config_dir
 
-from my_submission.networks.tfc_tdf import TfcTdf
-from my_submission.separators.mixer import Mixer
+from my_submission.errors import DemixError
+from my_submission.networks.onnx_runtime import OnnxNetwork
 from my_submission.stems import STEMS
 from my_submission.systems.starter import TFC_TDF
 from training.__main__ import main
 from training.evaluate import evaluate_starter, song_scores, table_text
-from training.export import NUM_FRAMES
-from training.starter import DIM_F, StarterOptions, fit_options
+from training.hydra_command import CONFIGS
+from training.phase1.options import ModelOptions
+from training.starter import StarterOptions, make_starter
 
 
 @pytest.fixture
@@ -57,53 +59,51 @@ def test_the_table_shows_the_gain(two_songs: Path, models: Path) -> None:
     assert lines[-1].startswith("2 songs")
 
 
-def test_the_mixer_is_solved_over_the_networks(
-    two_songs: Path, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "starter"
-    out.mkdir()
-    for stem in STEMS:
-        (out / f"{stem}.onnx").write_bytes((models / "starter" / f"{stem}.onnx").read_bytes())
-    before = evaluate_starter(two_songs, models / "starter")["starter"]["mean"]
-    assert main(["mixer", "--songs", str(two_songs), "--out", str(out)]) == 0
-    assert "mixer.ckpt" in capsys.readouterr().out
-    assert Mixer.load(out / "mixer.ckpt").weight.shape == (8, 10)
-    assert evaluate_starter(two_songs, out)["starter"]["mean"] > before
-
-
 def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate-starter", "--songs", str(tmp_path), "--models", str(tmp_path)]) == 1
-    assert main(["mixer", "--songs", str(tmp_path / "nowhere")]) == 1
+    assert main(["starter", "--songs", str(tmp_path), "-j", "0"]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2 and "nowhere" in lines[1]
+    assert len(lines) == 2 and "-j 0" in lines[1]
 
 
-@pytest.mark.parametrize("part", [0, 1])
 @pytest.mark.parametrize("stem", STEMS)
-def test_networks_are_trained_for_the_transform_they_run_on(
-    stem: str, part: int, tmp_path: Path
+def test_networks_are_trained_for_the_transform_they_run_on(stem: str) -> None:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("config", ["experiment=starter", f"model=starter_{stem}"])
+    values = {str(name): value for name, value in config.model.items() if name != "_target_"}
+    options = ModelOptions.checked(values)
+    assert options.target_name == stem
+    assert options.inference == TFC_TDF[options.target_name]
+
+
+def test_the_starter_is_made_of_songs_alone(
+    two_songs: Path, models: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    out = tmp_path / "made"
+    out.mkdir()
+    for stem in ("bass", "other", "vocals"):
+        (out / f"{stem}.onnx").write_bytes((models / "starter" / f"{stem}.onnx").read_bytes())
     options = StarterOptions(
-        songs=tmp_path, cache=tmp_path, run=tmp_path, out=tmp_path, minutes=3, narrow_minutes=2
+        songs=two_songs,
+        decoded=tmp_path / "decoded",
+        run=tmp_path / "run",
+        out=out,
+        stems=["drums"],
+        overrides=[
+            *("model.num_blocks=3", "model.num_layers=1", "model.growth=8", "model.band=64"),
+            *("model.bottleneck_factor=8", "model.num_frames=16", "trainer.max_steps=2"),
+            *("datamodule.num_workers=0", "datamodule.validation_songs=1", "logger=csv"),
+        ],
+        mixer_overrides=["trainer.max_steps=2", "datamodule.validation_songs=1", "logger=csv"],
     )
-    name = next(known for known in STEMS if known == stem)
-    fit = fit_options(name, options, part)
-    assert fit.n_fft == TFC_TDF[name].n_fft
-    # The bins above a narrower band are added when it is exported.
-    assert fit.size.dim_f <= TFC_TDF[name].dim_f == DIM_F
-    assert TFC_TDF[name].num_frames == NUM_FRAMES and NUM_FRAMES % fit.size.time_factor == 0
-    assert fit.minutes == (3, 2)[part]
-
-
-@pytest.mark.parametrize("stem", STEMS)
-def test_the_narrower_network_is_a_part_of_the_wider(stem: str, tmp_path: Path) -> None:
-    options = StarterOptions(songs=tmp_path, cache=tmp_path, run=tmp_path, out=tmp_path)
-    name = next(known for known in STEMS if known == stem)
-    with torch.device("meta"):
-        wide, narrow = (
-            TfcTdf(fit_options(name, options, part).size).state_dict() for part in (0, 1)
-        )
-    assert set(wide) == set(narrow)
-    for key, value in narrow.items():
-        fits = [own <= other for own, other in zip(value.shape, wide[key].shape, strict=True)]
-        assert all(fits), key
+    make_starter(options)
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [*(f"{stem}.onnx" for stem in STEMS), "mixer.ckpt"]
+    )
+    assert OnnxNetwork(out / "drums.onnx").metadata["steps"] == "2"
+    assert np.isfinite(evaluate_starter(two_songs, out)["starter"]["mean"])
+    # What is made goes on, and says whose run it was where that fails.
+    wrong = replace(options, overrides=[*options.overrides, "model.lr=1"])
+    with pytest.raises(DemixError, match="training of drums"):
+        make_starter(wrong)
+    assert "lr" in capfd.readouterr().err

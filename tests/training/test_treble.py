@@ -1,16 +1,11 @@
 """What passes above a network's band."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from my_submission.networks.tfc_tdf import TfcTdfSize
-from my_submission.stft import Stft
 from training.export import export_onnx
-from training.fit import Fit, FitOptions
-from training.songs import SongStore
 from training.treble import WithTreble, mean_share
 
 
@@ -47,18 +42,3 @@ def test_a_network_with_treble_can_be_exported(tmp_path: Path) -> None:
     network = WithTreble(nn.Conv2d(4, 4, 1), torch.full((12,), 0.25))
     path = tmp_path / "vocals.onnx"
     assert export_onnx(network, path, dim_f=32, num_frames=8, metadata={}) < 1e-5
-
-
-def test_examples_of_a_run_are_seen_through_any_transform(store: SongStore, tmp_path: Path) -> None:
-    options = FitOptions(
-        stem="other",
-        n_fft=2048,
-        size=TfcTdfSize(dim_f=64, num_blocks=3, num_layers=1, growth=8, bottleneck_factor=8),
-        num_frames=8,
-        validation_songs=1,
-    )
-    fit = Fit(replace(options, steps=1), store, tmp_path, lambda _line: None)
-    target, mixture = fit.examples(5, Stft(2048, 1025))
-    assert target.shape == mixture.shape == (5, 4, 1025, 8)
-    again, _ = fit.examples(5, Stft(2048, 64))
-    assert torch.equal(again, target[:, :, :64])
