@@ -2,6 +2,7 @@
 
 import warnings
 from itertools import islice
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,16 @@ def test_workers_change_nothing(maker: Chunks) -> None:
     found = [batch for _ in range(2) for batch in helped]
     assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
     assert torch.equal(expected[7][1], torch.from_numpy(maker.stems(29)))
+
+
+def test_workers_live_on_from_one_epoch_to_the_next(maker: Chunks) -> None:
+    loader = ChunkLoader(maker, Shard(10), num_workers=1)
+    before = {child.pid for child in active_children()}
+    assert len(list(loader)) == 2
+    workers = {child.pid for child in active_children()} - before
+    assert len(workers) == 1
+    assert len(list(loader)) == 2
+    assert {child.pid for child in active_children()} - before == workers
 
 
 def test_epochs_are_rounded_up_to_full_batches(maker: Chunks) -> None:
