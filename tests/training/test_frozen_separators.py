@@ -1,6 +1,7 @@
 """The networks under the Mixer: those of the files, and the same at the end as at the beginning."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from tests.training.frozen_networks import (
     write_networks,
     write_shares,
 )
+from training.phase1.conv_tdf_net import ConvTDFNet
 from training.phase2.separators import FrozenSeparators, separator_files
 
 SUFFIXES = (".onnx", ".ckpt", ".pt")
@@ -72,6 +74,23 @@ def test_songs_are_separated_as_systems_separate_them(
     for index, stem in enumerate(STEMS):
         separator = TfcTdfSeparator(files[stem], CONFIGS[stem])
         assert np.array_equal(found[index], np.concatenate(list(separator.stream(song)), axis=-1))
+
+
+def test_checkpoints_of_phase_1_are_taken_with_the_weights_that_they_hold(
+    tmp_path: Path, mixtures: Audio
+) -> None:
+    files = separator_files(write_networks(tmp_path / "networks", ".pt"))
+    options = {"target_name": "vocals", "n_fft": N_FFT["vocals"], "num_frames": 32, **asdict(SIZE)}
+    module = ConvTDFNet(**options)
+    module.network.load_state_dict(load_tfc_tdf(files["vocals"]).state_dict())
+    checkpoint = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
+    torch.save(checkpoint, tmp_path / "last.ckpt")
+    expected = FrozenSeparators(files, CONFIGS).estimate(mixtures)
+    found = FrozenSeparators({**files, "vocals": tmp_path / "last.ckpt"}, CONFIGS)
+    assert np.array_equal(found.estimate(mixtures), expected)
+
+    with pytest.raises(DemixError, match="made for n_fft 1536, not 2048"):
+        FrozenSeparators({**files, "bass": tmp_path / "last.ckpt"}, CONFIGS)
 
 
 def test_files_are_found_by_stem_exported_ones_first(tmp_path: Path) -> None:

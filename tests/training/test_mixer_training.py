@@ -2,7 +2,7 @@
 
 import errno
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,12 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from evaluator.scoring import sdr
 from my_submission.audio import ArraySignal
 from my_submission.errors import DemixError
-from my_submission.networks.tfc_tdf import TfcTdf
-from my_submission.networks.torch_tfc_tdf import load_tfc_tdf
 from my_submission.separators.mixer import Mixer
 from my_submission.stems import STEMS
 from tests.training.frozen_networks import (
@@ -32,6 +30,7 @@ from tests.training.frozen_networks import (
     write_shares,
 )
 from training.__main__ import main as training_main
+from training.loading import LoadedNetwork, load_network
 from training.phase2.__main__ import main
 from training.phase2.files import NAMES, SaveMixer, gain_table, save_mixer
 from training.phase2.mixer import MixerTraining, relative_to_separators
@@ -128,28 +127,26 @@ def test_the_first_loss_is_that_of_the_networks_alone(
 def test_training_leaves_networks_and_their_statistics_alone(
     tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[tuple[TfcTdf, dict[str, Tensor]]] = []
+    opened: list[tuple[nn.Module, dict[str, Tensor]]] = []
 
-    def watched(*arguments: Any) -> TfcTdf:
-        network = load_tfc_tdf(*arguments)
-        opened.append((network, {name: value.clone() for name, value in state_of(network)}))
-        return network
+    def watched(*arguments: Any) -> LoadedNetwork:
+        loaded = load_network(*arguments)
+        state = {name: value.clone() for name, value in loaded.network.state_dict().items()}
+        opened.append((loaded.network, state))
+        return loaded
 
-    monkeypatch.setattr("my_submission.networks.torch_tfc_tdf.load_tfc_tdf", watched)
+    monkeypatch.setattr("training.phase2.separators.load_network", watched)
     module = new_mixer(write_networks(tmp_path / "networks", ".ckpt"))
     fit(module, batches(rng, 3), some_songs(rng), tmp_path)
     assert len(opened) == len(STEMS)
     for network, before in opened:
         assert any("running_mean" in name for name in before)
-        assert all(torch.equal(value, before[name]) for name, value in state_of(network))
+        state = network.state_dict()
+        assert all(torch.equal(state[name], value) for name, value in before.items())
         assert not network.training
     assert [name for name, _ in module.named_parameters()] == ["linear.weight"]
     assert not np.array_equal(module.weight, NO_MIXER)
     assert set(module.state_dict()) == {"linear.weight", "average"}
-
-
-def state_of(network: TfcTdf) -> Iterable[tuple[str, Tensor]]:
-    return network.state_dict().items()
 
 
 def test_a_run_that_stops_and_goes_on_ends_as_one_that_did_not(

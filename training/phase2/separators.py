@@ -2,15 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+import torch
 
 from my_submission.audio import Signal
+from my_submission.chunking import trimmed_chunks
 from my_submission.compute import Compute
 from my_submission.errors import DemixError
+from my_submission.networks.gpu import float32_products
 from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
 from my_submission.stems import STEMS, Audio, Stem
+from my_submission.stft import Stft
 from my_submission.streams import stacked
+from training.loading import load_network
 
 SUFFIXES = (".onnx", ".ckpt", ".pt")
 """How a network's file may end, in the order in which they are looked for."""
@@ -19,13 +25,14 @@ SUFFIXES = (".onnx", ".ckpt", ".pt")
 class FrozenSeparators:
     """Estimates of the four stems by networks that nothing here can change.
 
-    They are opened by the code that opens them in a system, so a file that is missing, damaged or
-    of other sizes is an error, never a network of random weights. They are no modules of the
-    Mixer's: Lightning would put those into training mode, in which BatchNorm's statistics follow
-    what is heard, and write their weights into every checkpoint.
+    A file that is missing, damaged or of other sizes is an error, never a network of random
+    weights. The networks are no modules of the Mixer's: Lightning would put those into training
+    mode, in which BatchNorm's statistics follow what is heard, and write their weights into every
+    checkpoint.
 
     Args:
-        files: Each stem's network: an ONNX file, or a checkpoint ``.pt`` or ``.ckpt``.
+        files: Each stem's network: an ONNX file, which runs as in a system, or a checkpoint
+            ``.pt`` or ``.ckpt``, published or of phase 1, which torch runs.
         configs: What each is made for; all see equally many frames.
         compute: How to run them; by default exactly, on the CPU.
 
@@ -39,7 +46,8 @@ class FrozenSeparators:
         configs: Mapping[Stem, TfcTdfConfig],
         compute: Compute | None = None,
     ) -> None:
-        self._separators = [TfcTdfSeparator(files[stem], configs[stem], compute) for stem in STEMS]
+        compute = compute or Compute()
+        self._separators = [_open(files[stem], configs[stem], compute) for stem in STEMS]
         chunks = {stem: configs[stem].chunk for stem in STEMS}
         if len(set(chunks.values())) > 1:
             raise DemixError(f"a Mixer needs separators with equally long chunks, not {chunks}")
@@ -81,6 +89,67 @@ class FrozenSeparators:
     def stream(self, mixture: Signal) -> Iterator[Audio]:
         """Estimate the stems of a song as the systems do, in consecutive blocks ``[4, 2, n]``."""
         return stacked(separator.stream(mixture) for separator in self._separators)
+
+
+class _Separator(Protocol):
+    """What runs a stem's network."""
+
+    @property
+    def batch_size(self) -> int:
+        """Chunks that one pass takes."""
+        ...
+
+    def estimate(self, chunks: Audio) -> Audio:
+        """Estimate the stem of chunks ``[batch, 2, chunk]``, in the same shape."""
+        ...
+
+    def stream(self, mixture: Signal) -> Iterator[Audio]:
+        """Estimate the stem of the whole song, as consecutive blocks ``[2, n]``."""
+        ...
+
+
+class _CheckpointSeparator:
+    """A stem's network from a checkpoint, run by torch."""
+
+    batch_size = 1
+
+    def __init__(self, path: Path, config: TfcTdfConfig, device: str) -> None:
+        loaded = load_network(path, config.norm_groups)
+        if loaded.dim_f != config.dim_f or config.num_frames % loaded.time_factor:
+            raise DemixError(
+                f"{path}: sees {loaded.dim_f} bins and multiples of {loaded.time_factor} frames, "
+                f"not {config.dim_f} and {config.num_frames}"
+            )
+        if loaded.n_fft not in (None, config.n_fft):
+            raise DemixError(
+                f"{path}: made for n_fft {loaded.n_fft}, not {config.n_fft}: another stem's?"
+            )
+        self._network = loaded.network.requires_grad_(False).to(device)
+        self._device = torch.device(device)
+        self._config, self._stft = config, Stft(config.n_fft, config.dim_f)
+
+    @torch.no_grad()
+    def estimate(self, chunks: Audio) -> Audio:
+        sound = torch.from_numpy(chunks).to(self._device)
+        with float32_products(allow_tf32=False):
+            estimate = self._stft.waveform(self._network(self._stft.spectrogram(sound)))
+        samples: Audio = estimate.cpu().numpy()
+        return samples
+
+    def stream(self, mixture: Signal) -> Iterator[Audio]:
+        return trimmed_chunks(
+            mixture,
+            lambda batches: map(self.estimate, batches),
+            chunk=self._config.chunk,
+            trim=self._config.trim,
+            batch_size=self.batch_size,
+        )
+
+
+def _open(path: Path, config: TfcTdfConfig, compute: Compute) -> _Separator:
+    if path.suffix == ".onnx":
+        return TfcTdfSeparator(path, config, compute)
+    return _CheckpointSeparator(path, config, compute.device)
 
 
 def separator_files(given: str | Path | Mapping[Stem, str]) -> dict[Stem, Path]:
