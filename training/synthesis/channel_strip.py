@@ -41,6 +41,7 @@ EQ_RANGE = {
 }
 COMPRESSION = {"bass": 0.7, "drums": 0.6, "other": 0.4, "vocals": 0.95}
 SATURATION = {"bass": 0.35, "drums": 0.25, "other": 0.12, "vocals": 0.2}
+CHORUS = {"bass": 0.15, "drums": 0.0, "other": 0.2, "vocals": 0.2}
 REVERB = {"bass": 0.08, "drums": 0.4, "other": 0.55, "vocals": 0.9}
 
 
@@ -65,14 +66,14 @@ def treat(audio: Audio, rng: Generator, role: Role) -> Audio:
         )
     if chance(rng, SATURATION[role]):
         audio = saturate(audio, uniform(rng, 1, 14), uniform(rng, 0, 0.3))
+    if chance(rng, CHORUS[role]):
+        audio = chorus(
+            audio,
+            rate_hz=log_uniform(rng, 0.2, 3),
+            depth_ms=uniform(rng, 0.5, 3),
+            wet=uniform(rng, 0.2, 0.7),
+        )
     if role in ("other", "vocals"):
-        if chance(rng, 0.2):
-            audio = chorus(
-                audio,
-                rate_hz=log_uniform(rng, 0.2, 3),
-                depth_ms=uniform(rng, 0.5, 3),
-                wet=uniform(rng, 0.2, 0.7),
-            )
         if role == "other" and chance(rng, 0.12):
             audio = tremolo(
                 audio,

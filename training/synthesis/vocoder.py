@@ -50,7 +50,7 @@ class VocoderWords:
         breath = (0.05 + manner.breath) * np.clip(FREQUENCIES / 8000, 0, 1)
         voiced = (course.f0 > 0)[:, None]
         aperiodicity = np.clip(aperiodicity + np.where(voiced, breath, 0), 0, 1)
-        # Without jitter the voice is cleaner than any: 24 dB of harmonics over noise, not 10 to 20.
+        # Without jitter the harmonics stand cleaner over the noise than any singer's.
         shake = np.convolve(rng.standard_normal(len(index) + 1), (0.5, 0.5), "valid")
         f0 = (course.f0 * (1 + manner.jitter * shake)).astype(np.float32)
         return synthesise(Analysis(f0, np.maximum(envelope, -32), aperiodicity), SAMPLE_RATE)
