@@ -57,8 +57,8 @@ LADDER = (1.1, 0.9, 0.7, 0.5, 0.3, 0.1, 0.03)
 class Outcome:
     """One song of the campaign.
 
-    `least_s` is what opening it and writing four files takes, `silent_s` the end of the files that is
-    silence because there was no time to write it.
+    `least_s` is what opening it and writing four files takes, `silent_s` the end of the files that
+    is silence because there was no time to write it.
     """
 
     song_s: float
