@@ -6,6 +6,7 @@
 4. ``part``: Demucs on a part of the song, faded to TFC-TDF alone elsewhere.
 5. ``tfc_tdf``: TFC-TDF alone.
 6. ``split``: TFC-TDF for some stems or parts of the song; elsewhere a fixed split of the mixture.
+   Where the time ends while that is written, silence follows.
 
 Each step keeps the savings of those before it. A system without Demucs or without TFC-TDF goes
 over the steps that it lacks. TFC-TDF comes before Demucs: its share of the blends of Leaderboard A
