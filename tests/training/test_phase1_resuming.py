@@ -34,6 +34,14 @@ def assert_same(found: Any, expected: Any, where: str) -> None:
         assert found == expected, where
 
 
+def stopped(run_dir: Path, *more: str) -> int:
+    """Run the command until it is disturbed; give its exit status."""
+    with pytest.raises(SystemExit) as ending:
+        main(arguments(run_dir, "callbacks=disturbed", *more))
+    assert isinstance(ending.value.code, int)
+    return ending.value.code
+
+
 def contents(run_dir: Path) -> dict[str, Any]:
     """Read the last checkpoint, without what depends on the folder."""
     state: dict[str, Any] = torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True)
@@ -73,24 +81,35 @@ def test_going_on_changes_nothing(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    disturbed = arguments(
-        tmp_path,
-        "callbacks=disturbed",
+    disturbed = (
         *(f"callbacks.disturb.step={step}", f"callbacks.disturb.when={when}"),
         f"callbacks.disturb.signum={int(signum)}",
         f"callbacks.last_checkpoint.every_n_steps={saved_every}",
         *OPTIONS,
     )
     if signum:
-        with pytest.raises(SystemExit) as ending:
-            main(disturbed)
-        assert ending.value.code == 128 + signum
+        assert stopped(tmp_path, *disturbed) == 128 + signum
         (line,) = capsys.readouterr().err.splitlines()
         assert f"stopped after step {step}; the same command goes on" in line
     else:
         with pytest.raises(ZeroDivisionError):
-            main(disturbed)
+            main(arguments(tmp_path, "callbacks=disturbed", *disturbed))
         capsys.readouterr()
     assert main(arguments(tmp_path, "callbacks=ema", *OPTIONS)) == 0
     assert "9 steps" in capsys.readouterr().out
     assert_same(contents(tmp_path), whole, "checkpoint")
+
+
+def test_songs_go_on_where_they_were(songs: Path, tmp_path: Path) -> None:
+    more = [
+        *("datamodule=folders", f"datamodule.folders=[{songs}]", "datamodule.validation_songs=1"),
+        *("datamodule.batch_size=12", "datamodule.num_workers=1", "trainer.max_epochs=2"),
+        *("model.scale_power=0.75", "callbacks.make_onnx=null"),
+    ]
+    assert main(arguments(tmp_path / "whole", "callbacks=ema", *more)) == 0
+    disturbed = ("callbacks.disturb.step=2", f"callbacks.disturb.signum={int(signal.SIGINT)}")
+    assert stopped(tmp_path / "parts", *more, *disturbed) == 128 + signal.SIGINT
+    assert main(arguments(tmp_path / "parts", "callbacks=ema", *more)) == 0
+    found = contents(tmp_path / "parts")
+    assert found["global_step"] > 6
+    assert_same(found, contents(tmp_path / "whole"), "checkpoint")

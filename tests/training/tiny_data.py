@@ -1,5 +1,6 @@
 """A data module of the real one's form, of noise that needs no files."""
 
+import multiprocessing
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -58,8 +59,11 @@ class TinyLoader:
 class TinyData(LightningDataModule):
     """Chunks that are a function of their number in the run, shared out among processes."""
 
-    def __init__(self, num_frames: int, batch_size: int, batches: int, songs: int = 2) -> None:
+    def __init__(
+        self, num_frames: int, batch_size: int, batches: int, songs: int = 2, jitter: float = 0.1
+    ) -> None:
         super().__init__()
+        self.jitter = jitter
         self.samples = HOP_LENGTH * (num_frames - 1)
         self.batch_size, self.batches, self.songs = batch_size, batches, songs
         self.done = 0
@@ -91,7 +95,7 @@ class TinyData(LightningDataModule):
         if self.trainer is not None and self.trainer.training:
             self.done += 1
             drawn = random.random() + np.random.rand() + torch.rand(1).item()
-            batch = batch * (1 + 0.1 * drawn)
+            batch = batch * (1 + self.jitter * drawn)
         return batch
 
     def state_dict(self) -> dict[str, int]:
@@ -110,7 +114,7 @@ def chunk_of_noise(number: int, samples: int) -> Tensor:
 
 
 class Disturb(Callback):
-    """Send this process a signal, or end it by an exception that nothing catches.
+    """Send a signal to this process and its group, or raise an exception that nothing catches.
 
     Args:
         step: After which.
@@ -136,6 +140,25 @@ class Disturb(Callback):
         if trainer.global_step != self._step:
             return
         if self._signum:
-            os.kill(os.getpid(), self._signum)
+            # As a terminal does: to all processes of the group.
+            group = [worker.pid or 0 for worker in multiprocessing.active_children()]
+            for process in (*group, os.getpid()):
+                if os.getpgid(process) == os.getpgrp():
+                    os.kill(process, self._signum)
         else:
             raise ZeroDivisionError("a crash")
+
+
+class SaveGradients(Callback):
+    """Write the first step's gradients, as the optimizer gets them."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, _optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Write them."""
+        if trainer.is_global_zero and trainer.global_step == 0:
+            gradients = {name: value.grad for name, value in pl_module.named_parameters()}
+            torch.save(gradients, self._path)

@@ -1,6 +1,6 @@
 """Batches of chunks for one process of several, from any place in the run on."""
 
-import signal
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -158,10 +158,9 @@ class TrackLoader:
 
 
 def _leave_signals_to_the_run(_worker: int) -> None:
-    # A terminal sends Ctrl-C to all processes, and others do so with SIGTERM. The run finishes its
-    # step and ends its workers then.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    # A terminal sends Ctrl-C to a whole group of processes, and others do so with SIGTERM. The run
+    # finishes its step then, and ends its workers itself.
+    os.setpgrp()
 
 
 def _collate(samples: Samples) -> Tensor | DemixError:

@@ -83,7 +83,8 @@ class LastCheckpoint(Checkpoint):
         )
         # All processes must save, and stop, after the same step.
         if trainer.strategy.reduce_boolean_decision(is_due, all=False):
-            self._waits = trainer.is_last_batch
+            is_between_steps = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+            self._waits = trainer.is_last_batch or not is_between_steps
             if not self._waits:
                 self._save(trainer)
 
