@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from my_submission.errors import DemixError
 from my_submission.stft import HOP_LENGTH
 
 CONFIGS = Path(__file__).parent / "configs"
+
+MEANWHILE = 3.0
+"""Seconds in which a run's first process, where the same went wrong there, says so and ends the
+others."""
 
 OmegaConf.register_new_resolver(
     "samples", lambda num_frames: HOP_LENGTH * (num_frames - 1), replace=True
@@ -35,15 +40,17 @@ def run(arguments: Sequence[str]) -> int:
     """
     # Otherwise Hydra catches exceptions, and prints several lines about them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv[1:] = arguments
+    before = sys.argv
+    # Lightning starts the processes of further GPUs by these.
+    sys.argv = [before[0], *arguments]
     try:
         _main()
     except DemixError as error:
         return _failure(error)
-    except InstantiationException as error:
-        return _failure(_own(error) or error)
     except (HydraException, OmegaConfBaseException) as error:
         return _failure(error)
+    finally:
+        sys.argv = before
     return 0
 
 
@@ -56,20 +63,22 @@ def _main(config: DictConfig) -> None:
         line = train(config)
     except (DemixError, InstantiationException, OmegaConfBaseException) as error:
         # Not as an exception: Hydra would add a line.
-        own = _own(error) or error
-        if is_first_process():
-            _failure(own)
-        raise SystemExit(own.status if isinstance(own, StoppedError) else 1) from error
+        cause = _cause(error)
+        if not is_first_process():
+            if isinstance(cause, StoppedError):
+                raise SystemExit(0) from error
+            time.sleep(MEANWHILE)
+        _failure(cause)
+        raise SystemExit(cause.status if isinstance(cause, StoppedError) else 1) from error
     if is_first_process():
         print(line)
 
 
-def _own(error: BaseException) -> DemixError | None:
-    """Find the error of this project that another one hides."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, DemixError):
-        cause = cause.__cause__ or cause.__context__
-    return cause
+def _cause(error: BaseException) -> BaseException:
+    """Give what an error of Hydra's instantiation wraps."""
+    while isinstance(error, InstantiationException) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _failure(error: BaseException) -> int:

@@ -76,10 +76,14 @@ class ConvTDFNet(LightningModule):
             measure(self.network, self.options, *self._first_chunks())
 
     def _first_chunks(self) -> tuple[Tensor, Tensor]:
-        """Give spectrograms of the first chunks' mixtures and targets."""
+        """Give spectrograms of the first chunks' mixtures and targets, for all processes alike."""
+        device = self.trainer.strategy.root_device
         chunks: list[Tensor] = []
         for batch in self.trainer.datamodule.train_dataloader():  # type: ignore[attr-defined]
-            chunks += list(batch)
+            joint = torch.as_tensor(self.all_gather(batch.to(device))).cpu()
+            if joint.ndim > batch.ndim:  # [processes, batch, ...], of which each has every n-th
+                joint = joint.transpose(0, 1).flatten(0, 1)
+            chunks += list(joint)
             if len(chunks) >= MEASURED_CHUNKS:
                 break
         pair = self._pair(torch.stack(chunks[:MEASURED_CHUNKS]))

@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from my_submission.errors import DemixError
 from my_submission.networks.tfc_tdf import TfcTdfSize
 from my_submission.separators.tfc_tdf import TfcTdfConfig
-from my_submission.stems import STEMS, Stem
+from my_submission.stems import Stem
 from my_submission.stft import Stft
 from training.loss import Loss
 
 Optimizer = Literal["rmsprop", "adamw"]
 Schedule = Literal["constant", "cosine"]
+
+KIND_NAMES = {int: "a whole number", float: "a number", str: "a text", NoneType: "null"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,17 +92,19 @@ class ModelOptions:
         Raises:
             DemixError: Says which value.
         """
-        choices = {
-            "target_name": STEMS,
-            "optimizer": get_args(Optimizer),
-            "loss": get_args(Loss),
-            "schedule": get_args(Schedule),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise DemixError(
-                    f"model.{name}={getattr(self, name)}: choose one of {', '.join(allowed)}"
-                )
+        for name, hint in get_type_hints(ModelOptions).items():
+            value = getattr(self, name)
+            if get_origin(hint) is Literal:
+                if value not in get_args(hint):
+                    raise DemixError(
+                        f"model.{name}={value}: choose one of {', '.join(get_args(hint))}"
+                    )
+                continue
+            kinds = get_args(hint) or (hint,)
+            accepted = (*kinds, int) if float in kinds else kinds
+            if not isinstance(value, accepted) or isinstance(value, bool):
+                named = " or ".join(KIND_NAMES[kind] for kind in kinds)
+                raise DemixError(f"model.{name}={value}: give {named}")
         if not self.lr > 0:
             raise DemixError(f"model.lr={self.lr}: give a number above 0")
         if self.band is not None and not 0 < self.band < self.dim_f:

@@ -2,9 +2,11 @@
 
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,11 @@ from my_submission.measuring import measured_speed
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
 
-FREE = ("num_workers", "pin_memory")
-"""What may change when a run goes on, beside all that `DETERMINING` does not name."""
+DETERMINING = ("seed", "model", "datamodule", "callbacks.ema")
+"""What of a configuration determines the weights."""
 
-DETERMINING = ("seed", "model", "datamodule")
+FREE = ("num_workers", "pin_memory")
+"""What may change in them when a run goes on."""
 
 
 def train(config: DictConfig) -> str:
@@ -57,13 +60,15 @@ def train(config: DictConfig) -> str:
     if trainer_options.get("enable_progress_bar") == "auto":
         trainer_options["enable_progress_bar"] = sys.stderr.isatty()
     if is_first_process():
+        data.setup("fit")  # what is wrong with the songs is said before there is a folder
         _save(config, folder)
     loggers = _instantiate_all(config.get("logger"))
     try:
         trainer: Trainer = hydra.utils.instantiate(
             trainer_options, callbacks=callbacks, logger=loggers or False, _convert_="all"
         )
-        trainer.fit(model, datamodule=data, ckpt_path=checkpoint if saved is not None else None)
+        with _ending_others(trainer):
+            trainer.fit(model, datamodule=data, ckpt_path=None if saved is None else checkpoint)
     except MisconfigurationException as error:
         raise DemixError(" ".join(str(error).split())) from error
     except RuntimeError as error:
@@ -81,6 +86,18 @@ def train(config: DictConfig) -> str:
 def is_first_process() -> bool:
     """Tell whether this is the only process of a run, or the one that started the others."""
     return all(int(os.environ.get(name, "0")) == 0 for name in ("LOCAL_RANK", "NODE_RANK", "RANK"))
+
+
+@contextmanager
+def _ending_others(trainer: Trainer) -> Iterator[None]:
+    """End the processes that this one has started when it fails: they would wait for it."""
+    try:
+        yield
+    except BaseException:
+        launcher = trainer.strategy.launcher
+        if launcher is not None:
+            launcher.kill(signal.SIGTERM)
+        raise
 
 
 def _instantiate_all(group: DictConfig | None) -> list[Any]:
@@ -127,7 +144,9 @@ def _save(config: DictConfig, folder: Path) -> None:
 
 def _require_same(saved: DictConfig, config: DictConfig, folder: Path) -> None:
     for part in DETERMINING:
-        before, now = (dict(_leaves(part, item.get(part))) for item in (saved, config))
+        before, now = (
+            dict(_leaves(part, OmegaConf.select(item, part))) for item in (saved, config)
+        )
         for name in sorted(before | now):
             if name.rpartition(".")[2] not in FREE and before.get(name) != now.get(name):
                 raise DemixError(
@@ -154,6 +173,7 @@ def _quiet() -> None:
         ".*dataloader is not resumable.*",
         ".*Checkpoint directory .* exists.*",
         ".*Experiment logs directory.*",
+        ".*all_gather is deprecated.*",
         ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
     ):
         warnings.filterwarnings("ignore", message)
