@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | install | clean      RUNTIME=cpu (default) or gpu
+# make demo | test | lint | bench | bench-train | install | clean      RUNTIME=cpu (default) or gpu
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 # torch's own wheel index for CPU builds, where its default build would bring gigabytes of CUDA.
 TORCH_INDEX ?=
@@ -12,7 +12,7 @@ OTHER_RUNTIME := $(if $(filter gpu,$(RUNTIME)),cpu,gpu)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo test lint format bench install install-synthesis clean
+.PHONY: demo test lint format bench bench-train install install-synthesis clean
 
 demo: install data/test
 	DEMIX_SYSTEM=starter $(BIN)/python predict.py
@@ -35,6 +35,10 @@ format: install
 # Hours; BENCH= gives options, such as --resume: `python -m benchmarks --help` lists them.
 bench: install
 	$(BIN)/python -m benchmarks $(BENCH)
+
+# Minutes; BENCH= gives options: `--device cuda` measures a GPU.
+bench-train: install
+	$(BIN)/python -m benchmarks.training $(BENCH)
 
 # The demo songs are kept as FLAC stems; the challenge's layout is WAV files with the mixture.
 data/test: install data/songs
