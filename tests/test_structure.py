@@ -60,8 +60,16 @@ def test_the_evaluators_protocol_stands_alone() -> None:
 
 
 def test_training_takes_little_of_the_submission_and_gives_nothing() -> None:
-    for path in sources("evaluator", "my_submission"):
+    for path in sources("evaluator", "my_submission", "submitting"):
         assert not [module for module, _ in imports(path) if module.startswith("training")], path
+
+
+def test_training_without_lightning_needs_none_of_it() -> None:
+    # Data, conversion and the generator of songs start at once; Lightning takes seconds.
+    needing = {"phase1", "phase2", "data"}
+    for path in sources("training"):
+        if path.relative_to(ROOT / "training").parts[0] not in needing:
+            assert not [module for module, _ in imports(path) if module.startswith("lightning")]
 
 
 def test_nothing_that_the_grader_runs_needs_what_submits() -> None:
