@@ -87,8 +87,11 @@ def test_going_on_changes_nothing(
         f"callbacks.last_checkpoint.every_n_steps={saved_every}",
         *OPTIONS,
     )
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     if signum:
         assert stopped(tmp_path, *disturbed) == 128 + signum
+        # Whoever runs this as a part of a program has its own handlers back.
+        assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
         (line,) = capsys.readouterr().err.splitlines()
         assert f"stopped after step {step}; the same command goes on" in line
     else:

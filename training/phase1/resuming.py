@@ -111,7 +111,9 @@ class LastCheckpoint(Checkpoint):
 
     def _receive(self, signum: int, _frame: FrameType | None) -> None:
         self._received = signum
-        self._restore()
+        # Lightning's own handler would only take note of a second one.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def _restore(self) -> None:
         for number, handler in self._before.items():
