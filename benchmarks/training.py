@@ -2,7 +2,7 @@
 
 Each network is trained for a few steps on noise, by the code that trains it (Lightning included),
 and the making of chunks is measured alone, so that one sees which of the two a training waits for.
-A run takes about five minutes on two cores, because there the full-size networks get few steps and
+A run takes about three minutes on two cores, because there the full-size networks get few steps and
 one chunk per step. It replaces this machine's section of the page and leaves those of others.
 """
 
