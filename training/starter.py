@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluator.limits import available_cores
+from my_submission.audio.atomic import OutputFiles, file_error
 from my_submission.errors import DemixError
 from my_submission.stems import STEMS, Stem
 from training.listing import update_manifest
@@ -120,20 +121,21 @@ def _run(overrides: Sequence[str], what: str, threads: int) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     command = [sys.executable, "-m", "training", *overrides]
     if subprocess.run(command, env=environment, check=False).returncode:
-        raise DemixError(f"training of {what} has ended early, see above; the command goes on")
+        raise DemixError(
+            f"training of {what} has ended early, see above; the same command goes on with it"
+        )
 
 
 def _take(source: Path, destination: Path) -> None:
-    temporary = destination.with_name(f".{destination.name}.part")
+    files = OutputFiles({"file": destination})
     try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
         try:
-            shutil.copyfile(source, temporary)
-            temporary.replace(destination)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise DemixError(f"cannot write {destination}: {error.strerror}") from error
+            shutil.copyfile(source, files.create()["file"])
+        except OSError as error:
+            raise file_error(destination, error) from error
+        files.commit()
+    finally:
+        files.discard()
 
 
 def _quoted(path: Path) -> str:
