@@ -187,6 +187,9 @@ class Encoder:
             frames = np.clip(block.T, -1, 1)
         elif self._fmt.subtype != "float32":
             frames = quantised(block.T, 16 if self._fmt.subtype == "int16" else 24)
+        self._append(frames)
+
+    def _append(self, frames: npt.NDArray[np.float32] | Integers) -> None:
         try:
             self._sound_file.write(frames)
         except soundfile.LibsndfileError as error:
@@ -205,7 +208,7 @@ class Encoder:
             self.position = self._sound_file.seek(self._num_samples - 1)
         while self.position < self._num_samples:
             length = min(BLOCK_FRAMES, self._num_samples - self.position)
-            self.write(np.zeros((2, length), np.float32))
+            self._append(np.zeros((length, 2), np.int16))
 
     def close(self) -> None:
         """Write what the encoder still holds, and see that all of it is in the file.

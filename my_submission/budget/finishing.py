@@ -19,12 +19,6 @@ SLOWEST = 20.0
 LOST = 1.3
 """Times the seconds left that writing still has to take for estimates to be given up."""
 
-COPYING = 0.6
-"""Share of what writing takes, that writing one stem and copying its file does."""
-
-COPIES = 0.35
-"""The part of that which copying does."""
-
 
 def safety(pace: float) -> float:
     """Give how many times what writing is expected to take is kept for it, before it begins.
@@ -35,42 +29,57 @@ def safety(pace: float) -> float:
 
 
 @dataclass(frozen=True)
-class Finishing:
-    """Seconds that the end of a song takes at the pace that was measured.
+class Writing:
+    """Seconds that writing a song's files takes at the pace that was measured.
 
     Attributes:
-        writing: Putting estimates together and writing them.
-        splitting: Splitting the mixture by frequency, per sample.
-        closing: The part of writing that is left once all blocks have been taken: once more of it
-            is kept, because then nothing can be done with less any more.
-        most_splitting: What is kept for that at most, at any pace: on a machine so slow, estimates
-            gain more.
+        whole: Putting estimates together and writing them.
+        closing: The part of it that is left once all blocks have been taken: encoding, where a
+            common gain is known only then, and copying.
         ending: What is left to do once the files are to be silent from there on: encoding that,
             and bringing them to their places.
     """
 
-    writing: float
-    splitting: float
-    most_splitting: float = math.inf
+    whole: float
     closing: float = 0.0
     ending: float = 0.0
 
+
+@dataclass(frozen=True)
+class Finishing:
+    """What the end of a song takes at the pace that was measured.
+
+    Attributes:
+        stems: Writing a file for each stem. Once more of its closing is kept, because then nothing
+            can be done with less any more.
+        copies: Writing the file of one stem, and copying it for the others.
+        splitting: Splitting the mixture by frequency, seconds per sample.
+        most_splitting: Seconds that are kept for that at most, at any pace: on a machine so slow,
+            estimates gain more.
+    """
+
+    stems: Writing
+    copies: Writing
+    splitting: float = 0.0
+    most_splitting: float = math.inf
+
     def tight_from(self, deadline: float) -> float:
         """Give from when on a machine that had become slow would not be done by a deadline."""
-        return deadline - SLOWEST * safety(SLOWEST) * self.writing
+        return deadline - SLOWEST * safety(SLOWEST) * self.stems.whole
 
     def latest(self, deadline: float, num_missing: int, pace: Pace) -> float:
         """Give when it has to begin, where so many samples have no estimate."""
-        writing = safety(pace.own) * self.writing + self.closing
+        writing = safety(pace.own) * self.stems.whole + self.stems.closing
         in_full = pace.latest(deadline, writing + self.splitting * num_missing)
         return max(in_full, pace.latest(deadline - self.most_splitting, writing))
 
 
 class Hurry:
-    """Tells, while stems are put together and written, what there is still time for.
+    """Tells, while files are put together and written, what there is still time for.
 
     Args:
         finishing: What the song's end takes.
+        is_copied: Whether one stem is written and copied; else each of them is written.
         num_samples: The song's length.
         num_missing: Samples without an estimate.
         deadline: When the files must be there, on `clock`.
@@ -84,15 +93,17 @@ class Hurry:
         num_samples: int,
         num_missing: int,
         *,
+        is_copied: bool,
         deadline: float,
         pace: float,
         clock: Callable[[], float],
     ) -> None:
-        self._closing = (1 + 1 / SAFETY) * finishing.closing
-        # What waits is encoded or copied.
-        self._waiting = max(finishing.closing, COPIES * finishing.writing)
-        self._ending = finishing.ending
-        self._writing = (finishing.writing - finishing.closing) / num_samples
+        writing = finishing.copies if is_copied else finishing.stems
+        self._closing = (1 + 1 / SAFETY) * writing.closing
+        self._waiting = writing.closing  # what waits is encoded or copied
+        self._ending = writing.ending
+        self._writing = (writing.whole - writing.closing) / num_samples
+        self._otherwise = math.inf if is_copied else finishing.copies.whole
         self._splitting = finishing.splitting * num_missing / num_samples
         self._num_samples, self._deadline = num_samples, deadline
         self._pace = self._probed = pace
@@ -118,8 +129,7 @@ class Hurry:
         """Tell whether what follows a position takes too long, where copies of a file would not."""
         self._notice(position)
         left = self._deadline - self._clock()
-        copying, writing = COPYING * self._left(0), self._left(position)
-        return self._pace * copying <= left < self._pace * writing / LOST
+        return self._pace * self._otherwise <= left < self._pace * self._left(position) / LOST
 
     def is_over(self, waiting: float) -> bool:
         """Tell whether the files have to be done with now, whatever is not in them yet.
@@ -127,6 +137,7 @@ class Hurry:
         Args:
             waiting: Share of the song that has been taken, and is still to be encoded or copied.
         """
+        # What waits can still be ended with less, when it comes to be encoded.
         work = SAFETY * self._ending + waiting * self._waiting
         return self._pace * work > self._deadline - self._clock()
 
@@ -143,7 +154,8 @@ class Hurry:
             self._position = position
             # It may have been stopped at the end of this, which then says nothing of its pace.
             elapsed = self._clock() - self._began - WINDOW
-            self._pace = max(self._probed, elapsed / self._expected)
+            if self._expected:  # where all is done in closing, nothing tells
+                self._pace = max(self._probed, elapsed / self._expected)
 
 
 def margin(limit: float) -> float:

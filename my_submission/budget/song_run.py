@@ -141,12 +141,17 @@ class SongRun:
                 return False
         return False
 
-    def hurry(self) -> Hurry:
-        """Give what tells, from now on, what there is time for until the deadline."""
+    def hurry(self, *, is_copied: bool = False) -> Hurry:
+        """Give what tells, from now on, what there is time for until the deadline.
+
+        Args:
+            is_copied: Whether one stem is written and copied; else each of them is written.
+        """
         return Hurry(
             self._finishing,
             self.num_samples,
             self.estimates.num_missing,
+            is_copied=is_copied,
             deadline=self.deadline,
             pace=self.pace.own,
             clock=self.clock,

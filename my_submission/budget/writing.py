@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from my_submission.audio.output import OutputFormat, StemWriter
+from my_submission.budget.finishing import Hurry
 from my_submission.budget.song_copy import SongCopy
 from my_submission.budget.song_run import SongRun
 from my_submission.stems import STEMS, Audio
@@ -43,7 +44,6 @@ def write_stems(
     Raises:
         DemixError: A file cannot be written.
     """
-    hurry = run.hurry()
     open_writer = partial(
         StemWriter,
         paths,
@@ -51,28 +51,25 @@ def write_stems(
         fmt,
         sample_rate=sample_rate,
         out_samples=out_samples,
-        is_late=hurry.is_over,
         say=say,
     )
+    hurry = run.hurry()
     if hurry.can_write():
         with suppress(_TooSlowError):
-            return _written(
-                open_writer(), _blocks(run, song, paths, hurry.can_split), hurry.is_lost
-            )
+            opened = open_writer(is_late=hurry.is_over)
+            return _written(opened, _blocks(run, song, paths, hurry.can_split), hurry)
     run.forget_estimates()
-    return _written(
-        open_writer(copies=_copies(paths)), _blocks(run, song, paths, _never), is_lost=_never
-    )
+    hurry = run.hurry(is_copied=True)
+    opened = open_writer(copies=_copies(paths), is_late=hurry.is_over)
+    return _written(opened, _blocks(run, song, paths, _never), hurry)
 
 
 def _written(
-    opened: StemWriter,
-    blocks: Iterable[tuple[int, dict[str, Audio]]],
-    is_lost: Callable[[int], bool],
+    opened: StemWriter, blocks: Iterable[tuple[int, dict[str, Audio]]], hurry: Hurry
 ) -> float | None:
     with opened as writer:
         for position, block in blocks:
-            if is_lost(position):
+            if hurry.is_lost(position):
                 raise _TooSlowError
             writer.write(block)
             if writer.sound_seconds is not None:

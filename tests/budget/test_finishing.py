@@ -7,12 +7,17 @@ import pytest
 
 from benchmarks.throttle import throttled
 from my_submission.audio.scratch import BLOCK_FRAMES
-from my_submission.budget.file_costs import SPLITTING_SHARE, FileCosts, measure_files
+from my_submission.budget.file_costs import (
+    SPLITTING_SHARE,
+    FileCosts,
+    WritingCosts,
+    measure_files,
+)
 from my_submission.budget.finishing import (
-    COPYING,
     SAFETY,
     Finishing,
     Hurry,
+    Writing,
     margin,
     safety,
 )
@@ -24,14 +29,17 @@ SAMPLES = 1_000_000
 
 def test_a_split_that_takes_long_leaves_the_time_to_the_networks() -> None:
     # Measured while other programs kept the machine busy: more than the whole limit.
-    slow = FileCosts(opening=1e-9, writing=0.0, splitting=1e-3).finishing(SAMPLES, 100.0)
+    costs = FileCosts(opening=1e-9, stems=WritingCosts(), copies=WritingCosts(), splitting=1e-3)
+    slow = costs.finishing(SAMPLES, 100.0)
     pace = Pace(Clock())
     assert slow.latest(100.0, SAMPLES, pace) == (1 - SPLITTING_SHARE) * 100
     assert slow.latest(100.0, 1000, pace) == pytest.approx(99)
 
 
 def test_what_is_kept_grows_with_the_files_and_with_the_pace() -> None:
-    costs = FileCosts(opening=1e-6, writing=1e-6, splitting=0.0, files=0.5)
+    costs = FileCosts(
+        opening=1e-6, stems=WritingCosts(files=0.5, writing=1e-6), copies=WritingCosts()
+    )
     finishing = costs.finishing(SAMPLES, 240.0)
     clock = Clock()
     assert finishing.latest(100.0, 0, Pace(clock)) == pytest.approx(100 - safety(1.0) * 1.5)
@@ -41,7 +49,9 @@ def test_what_is_kept_grows_with_the_files_and_with_the_pace() -> None:
 
 
 def test_files_that_take_others_places_may_take_longer() -> None:
-    costs = FileCosts(opening=1e-6, writing=1e-6, splitting=0.0, replacing=2e-6)
+    costs = FileCosts(
+        opening=1e-6, stems=WritingCosts(writing=1e-6), copies=WritingCosts(), replacing=2e-6
+    )
     pace = Pace(Clock())
     assert costs.finishing(SAMPLES, 240.0).latest(100.0, 0, pace) == pytest.approx(
         100 - safety(1.0)
@@ -84,12 +94,28 @@ def test_a_pass_that_does_not_end_gives_rise_to_ever_rarer_probes() -> None:
     assert pace.own == 7
 
 
-WRITING, SPLITTING = 5.0, 10.0
+WRITING, COPYING, SPLITTING = 5.0, 3.0, 10.0
+WRITING_STEMS, WRITING_COPIES = Writing(WRITING), Writing(COPYING)
 
 
-def hurry(clock: Clock, deadline: float, pace: float = 1.0) -> Hurry:
-    finishing = Finishing(writing=WRITING, splitting=SPLITTING / SAMPLES)
-    return Hurry(finishing, SAMPLES, SAMPLES, deadline=deadline, pace=pace, clock=clock)
+def hurry(
+    clock: Clock,
+    deadline: float,
+    pace: float = 1.0,
+    *,
+    stems: Writing = WRITING_STEMS,
+    copies: Writing = WRITING_COPIES,
+    is_copied: bool = False,
+) -> Hurry:
+    return Hurry(
+        Finishing(stems, copies, SPLITTING / SAMPLES),
+        SAMPLES,
+        SAMPLES,
+        is_copied=is_copied,
+        deadline=deadline,
+        pace=pace,
+        clock=clock,
+    )
 
 
 def test_nothing_is_split_or_written_that_cannot_be_ended() -> None:
@@ -131,17 +157,46 @@ def test_writing_that_turns_out_too_slow_is_given_up_while_copies_fit() -> None:
     assert not slow.is_lost(step)
     clock.now += 3 * 0.3 + WINDOW
     assert slow.is_lost(4 * step)  # three times slower: nearly 14 s
-    clock.now = 12.3 - 3 * COPYING * WRITING + 0.1
+    clock.now = 12.3 - 3 * COPYING + 0.1
     assert not slow.is_lost(4 * step)  # neither would copies be there in time
 
 
 def test_what_is_done_once_all_blocks_are_there_is_kept_for() -> None:
     clock = Clock()
-    finishing = Finishing(writing=10.0 / SAFETY, splitting=10.0 / SAMPLES, closing=9.0 / SAFETY)
-    late = Hurry(finishing, SAMPLES, SAMPLES, deadline=12.0, pace=1.0, clock=clock)
+    late = hurry(clock, 12.0, stems=Writing(10.0 / SAFETY, closing=9.0 / SAFETY))
     # Half of the splitting is left, but nearly all of the writing.
     assert not late.can_split(SAMPLES // 2)
     assert hurry(clock, 12.0).can_split(SAMPLES // 2)
+
+
+def test_what_the_silent_rest_takes_is_kept_until_then() -> None:
+    clock = Clock()
+    ways = {
+        "stems": Writing(WRITING, closing=2.0, ending=1.0),
+        "copies": Writing(COPYING, closing=1.0, ending=0.2),
+    }
+    for is_copied, waiting, least in (
+        (False, 0.0, SAFETY * 1.0),
+        (False, 0.5, SAFETY * 1.0 + 1.0),
+        (True, 0.0, SAFETY * 0.2),
+        (True, 0.5, SAFETY * 0.2 + 0.5),
+    ):
+        for pace in (1.0, 3.0):
+            until = pace * least
+            early = hurry(clock, until + 0.01, pace, **ways, is_copied=is_copied)
+            late = hurry(clock, until - 0.01, pace, **ways, is_copied=is_copied)
+            assert not early.is_over(waiting)
+            assert late.is_over(waiting)
+
+
+def test_what_a_copied_song_takes_is_noticed_too() -> None:
+    clock = Clock()
+    copying = hurry(clock, 5.0, copies=Writing(COPYING, ending=0.5), is_copied=True)
+    step = SAMPLES // 10
+    for position in range(0, 5 * step, step):  # four times slower than it should be
+        assert not copying.is_lost(position)  # there is nothing else to do
+        assert copying.is_over(0.0) == (5.0 - clock.now < 4 * SAFETY * 0.5)
+        clock.now += 4 * 0.1 * COPYING
 
 
 def test_margins() -> None:
@@ -152,9 +207,12 @@ def test_margins() -> None:
 def test_the_machine_is_measured() -> None:
     costs = measure_files()
     assert 0 < costs.opening < 1e-3
-    assert 0 < costs.writing < 1e-3
+    for way in (costs.stems, costs.copies):
+        assert 0 < way.writing < 1e-3
+        assert 0 <= way.closing < 1e-3
+        assert 0 <= way.silence < 1e-3
+        assert 0 < way.files < 10
     assert 0 <= costs.splitting < 1e-3
-    assert 0 < costs.files < 10
 
 
 def test_a_process_that_is_stopped_most_of_the_time_finds_out() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from my_submission.budget.coverage import FADE, Loudness
-from my_submission.budget.finishing import Finishing, safety
+from my_submission.budget.finishing import Finishing, Writing, safety
 from my_submission.budget.ladder import Step
 from my_submission.budget.messages import Event, Written
 from my_submission.budget.pace import Pace
@@ -65,7 +65,9 @@ def make_run(clock: Clock, loudness: dict[int, Loudness]) -> Iterator[MakeRun]:
                 seconds * SAMPLE_RATE,
                 loudness[seconds],
                 deadline=until,
-                finishing=Finishing(writing / safety(1.0), splitting),
+                finishing=Finishing(
+                    Writing(writing / safety(1.0)), Writing(writing / safety(1.0)), splitting
+                ),
                 clock=clock,
                 progress=progress,
                 pace=Pace(clock, probe, own=own),

@@ -10,7 +10,7 @@ import soundfile
 from my_submission.audio.output import FLOAT_WAV
 from my_submission.audio.scratch import BLOCK_FRAMES
 from my_submission.budget.coverage import Coverage, Stretch
-from my_submission.budget.finishing import Finishing
+from my_submission.budget.finishing import Finishing, Writing
 from my_submission.budget.pace import Pace
 from my_submission.budget.record import degraded_stretches
 from my_submission.budget.shared import SharedSound
@@ -22,7 +22,7 @@ from tests.budget.fakes import Clock
 from tests.budget.workers import stems_in
 
 SONG = 30 * SAMPLE_RATE
-WRITING = 8.0
+WRITING, COPYING, ENDING = 8.0, 4.8, 0.2
 """Seconds of the clock."""
 
 
@@ -45,7 +45,7 @@ def estimated(copy: SongCopy, deadline: float, clock: Callable[[], float]) -> So
         SONG,
         copy.loudness,
         deadline=deadline,
-        finishing=Finishing(WRITING, 0.0),
+        finishing=Finishing(Writing(WRITING), Writing(COPYING, ending=ENDING)),
         clock=clock,
         pace=Pace(clock),
     )
@@ -115,7 +115,7 @@ def test_where_the_time_ends_silence_follows(
 ) -> None:
     now = 0.0
 
-    def clock() -> float:  # asked twice per block where the mixture is shared out
+    def clock() -> float:  # asked three times per block where the mixture is shared out
         nonlocal now
         now += WRITING / (SONG // BLOCK_FRAMES + 1)
         return now
