@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,12 +14,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from my_submission import cli
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
 from my_submission.systems import SYSTEMS
 from my_submission.weights import weight_files
-
-Run = Callable[..., int]
+from tests.demix_command import Run, demix_command
 
 
 @pytest.fixture
@@ -28,16 +26,8 @@ def run(models: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     monkeypatch.setenv("DEMIX_MODELS", str(models))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def run_demix(*arguments: str | Path) -> int:
-        monkeypatch.setattr(sys, "argv", ["demix", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return int(end.value.code or 0)
-
-    yield run_demix
-    signal.signal(signal.SIGTERM, handler)
+    with demix_command() as run_demix:
+        yield run_demix
 
 
 def files(folder: Path = Path()) -> list[str]:

@@ -1,19 +1,15 @@
 """`demix timing`, and `demix separate --deadline`, as a user meets them."""
 
 import json
-import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from my_submission import cli
 from my_submission.budget.ladder import STEPS
 from my_submission.stems import STEMS
 from tests.budget.workers import workers
-
-Run = Callable[..., int]
+from tests.demix_command import Run, demix_command
 
 
 @pytest.fixture
@@ -22,18 +18,15 @@ def run(models: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     monkeypatch.setenv("DEMIX_MODELS", str(models))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    handler = signal.getsignal(signal.SIGTERM)
+    with demix_command() as run_demix:
 
-    def run_demix(*arguments: str | Path) -> int:
-        monkeypatch.setattr(sys, "argv", ["demix", *map(str, arguments)])
-        before = {process.pid for process in workers()}
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        assert {process.pid for process in workers()} <= before
-        return int(end.value.code or 0)
+        def run_alone(*arguments: str | Path) -> int:
+            before = {process.pid for process in workers()}
+            status = run_demix(*arguments)
+            assert {process.pid for process in workers()} <= before
+            return status
 
-    yield run_demix
-    signal.signal(signal.SIGTERM, handler)
+        yield run_alone
 
 
 def test_a_table_of_songs(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

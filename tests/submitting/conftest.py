@@ -1,21 +1,19 @@
 """Fixtures of the tests of submitting."""
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from my_submission import cli
 from my_submission.budget.ladder import Plan, Step
 from my_submission.cli.timing import Forecast
 from submitting.challenges import CHALLENGES, ChallengeName
 from submitting.git import Repository
 from submitting.submission import Submission
+from tests.demix_command import Run, demix_command
 from tests.submitting.tree import CONFIGURATION, Tree, require_git_lfs
 
-Demix = Callable[..., int]
 Make = Callable[..., Submission]
 
 
@@ -95,19 +93,11 @@ def quick_timing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def demix(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Iterator[Demix]:
+def demix(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Give a function that runs `demix ARGS` in the tree and returns its exit status."""
     monkeypatch.chdir(tree.root)
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def run_demix(*arguments: str | Path) -> int:
-        monkeypatch.setattr(sys, "argv", ["demix", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return int(end.value.code or 0)
-
-    yield run_demix
-    signal.signal(signal.SIGTERM, handler)
+    with demix_command() as run:
+        yield run
 
 
 @pytest.fixture

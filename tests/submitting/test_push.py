@@ -9,7 +9,8 @@ from my_submission.errors import DemixError
 from submitting.git import GitError, Repository
 from submitting.push import push
 from submitting.submission import Submission
-from tests.submitting.conftest import Demix, Make
+from tests.demix_command import Run
+from tests.submitting.conftest import Make
 from tests.submitting.tree import Tree
 
 TAG = "submission-first-try"
@@ -18,7 +19,7 @@ SUBMIT = ("submit", "first try", "-n", "starter")
 
 
 def test_a_rejected_push_leaves_nothing_and_may_be_repeated(
-    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+    tree: Tree, demix: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hook = tree.hook("pre-receive", "echo no room for you >&2; exit 1")
     assert demix(*SUBMIT) == 1
@@ -30,14 +31,14 @@ def test_a_rejected_push_leaves_nothing_and_may_be_repeated(
     assert TAG_REF in tree.remote_refs()
 
 
-def test_a_tag_that_alone_is_rejected_takes_the_branch_with_it(tree: Tree, demix: Demix) -> None:
+def test_a_tag_that_alone_is_rejected_takes_the_branch_with_it(tree: Tree, demix: Run) -> None:
     tree.hook("update", 'case "$1" in refs/tags/*) exit 1;; esac')
     assert demix(*SUBMIT) == 1
     assert tree.remote_refs() == {}
 
 
 def test_a_remote_without_git_lfs_gets_nothing(
-    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+    tree: Tree, demix: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tree.git("config", "lfs.url", "http://127.0.0.1:9/no-lfs-here")
     assert demix(*SUBMIT) == 1
@@ -51,7 +52,7 @@ def test_a_remote_without_git_lfs_gets_nothing(
 
 
 def test_an_interrupted_push_leaves_nothing_and_may_be_repeated(
-    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+    tree: Tree, demix: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hook = tree.hook("pre-push", f"kill -INT {os.getpid()}; exec sleep 5", remote=False)
     assert demix(*SUBMIT) == 130
@@ -63,7 +64,7 @@ def test_an_interrupted_push_leaves_nothing_and_may_be_repeated(
 
 
 def test_a_push_of_which_only_the_answer_is_lost_has_succeeded(
-    tree: Tree, demix: Demix, monkeypatch: pytest.MonkeyPatch
+    tree: Tree, demix: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Repository.text
 
@@ -80,7 +81,7 @@ def test_a_push_of_which_only_the_answer_is_lost_has_succeeded(
 
 
 def test_the_tag_that_the_remote_got_from_elsewhere_is_taken(
-    tree: Tree, demix: Demix, monkeypatch: pytest.MonkeyPatch
+    tree: Tree, demix: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Repository.text
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.submitting.conftest import Demix
+from tests.demix_command import Run
 from tests.submitting.tree import Tree
 
 TAG = "submission-first-try"
@@ -13,7 +13,7 @@ SUBMIT = ("submit", "first try", "-n", "starter")
 
 def test_submissions_are_listed_with_what_they_carry(
     tree: Tree,
-    demix: Demix,
+    demix: Run,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -9,8 +9,8 @@ import pytest
 from evaluator.sound import STEMS
 from submitting.git import GitError
 from submitting.tag_message import read_message
+from tests.demix_command import Run
 from tests.run_folders import RUN, write_json, write_scores
-from tests.submitting.conftest import Demix
 from tests.submitting.tree import MANIFEST, NETWORK, SETTINGS_2023, Tree, snapshot
 
 TAG = "submission-first-try"
@@ -18,7 +18,7 @@ TAG_REF = f"refs/tags/{TAG}"
 SUBMIT = ("submit", "first try", "-n", "starter")
 
 
-def test_a_submission_arrives_whole(tree: Tree, demix: Demix, tmp_path: Path) -> None:
+def test_a_submission_arrives_whole(tree: Tree, demix: Run, tmp_path: Path) -> None:
     assert demix(*SUBMIT) == 0
     assert tree.remote_refs() == {"refs/heads/main": tree.head, TAG_REF: tree.head}
     assert tree.git("cat-file", "-t", TAG, folder=tree.bare) == "tag"
@@ -28,7 +28,7 @@ def test_a_submission_arrives_whole(tree: Tree, demix: Demix, tmp_path: Path) ->
     assert tree.git("status", "--porcelain") == ""
 
 
-def test_the_tag_tells_what_was_submitted(tree: Tree, demix: Demix) -> None:
+def test_the_tag_tells_what_was_submitted(tree: Tree, demix: Run) -> None:
     assert demix(*SUBMIT) == 0
     message = read_message(tree.git("tag", "--list", "--format=%(contents)", TAG))
     assert (message.description, message.system, message.challenge) == (
@@ -43,7 +43,7 @@ def test_the_tag_tells_what_was_submitted(tree: Tree, demix: Demix) -> None:
     assert message.score == "not scored"
 
 
-def test_every_check_is_a_line(demix: Demix, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_check_is_a_line(demix: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert demix(*SUBMIT, "--dry-run") == 0
     lines = capsys.readouterr().out.split("\n\n")[0].splitlines()
     assert [line.split(":")[0] for line in lines] == [
@@ -70,7 +70,7 @@ def test_every_check_is_a_line(demix: Demix, capsys: pytest.CaptureFixture[str])
 
 
 def test_a_dry_run_changes_nothing(
-    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+    tree: Tree, demix: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = snapshot(tree.root, tree.bare)
     assert demix(*SUBMIT, "--dry-run") == 0
@@ -81,7 +81,7 @@ def test_a_dry_run_changes_nothing(
 
 
 def test_what_is_to_do_is_said_all_at_once_and_nothing_is_changed(
-    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+    tree: Tree, demix: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tree.settings(authors=["aicrowd-username"], external_dataset_used=False)
     tree.change("my_submission/user_config.py", 'SYSTEM = "leaderboard_a"\n')
@@ -99,7 +99,7 @@ def test_what_is_to_do_is_said_all_at_once_and_nothing_is_changed(
 
 
 def test_a_check_that_cannot_be_made_does_not_keep_the_others_from_being_made(
-    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+    tree: Tree, demix: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tree.change("models/manifest.toml", "[")
     assert demix(*SUBMIT, "--dry-run") == 1
@@ -110,7 +110,7 @@ def test_a_check_that_cannot_be_made_does_not_keep_the_others_from_being_made(
 
 
 def test_weights_that_are_only_not_committed_are_measured_all_the_same(
-    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+    tree: Tree, demix: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tree.git("rm", "--quiet", "--cached", "models/starter/net.onnx")
     tree.git("commit", "--quiet", "--message", "less")
@@ -121,7 +121,7 @@ def test_weights_that_are_only_not_committed_are_measured_all_the_same(
 
 
 def test_submitting_twice_submits_once(
-    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+    tree: Tree, demix: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert demix(*SUBMIT) == 0
     before = snapshot(tree.bare)
@@ -132,7 +132,7 @@ def test_submitting_twice_submits_once(
 
 
 def test_what_is_not_committed_since_is_not_taken_for_submitted(
-    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+    tree: Tree, demix: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert demix(*SUBMIT) == 0
     assert demix("submit", "first try", "-n", "leaderboard_a") == 1
@@ -142,14 +142,14 @@ def test_what_is_not_committed_since_is_not_taken_for_submitted(
     assert "not committed: apt.txt" in capsys.readouterr().out
 
 
-def test_the_hooks_of_git_lfs_do_not_mind(tree: Tree, demix: Demix) -> None:
+def test_the_hooks_of_git_lfs_do_not_mind(tree: Tree, demix: Run) -> None:
     tree.git("lfs", "install", "--local")
     assert (tree.root / ".git" / "hooks" / "pre-push").is_file()
     assert demix(*SUBMIT) == 0
     assert TAG_REF in tree.remote_refs()
 
 
-def test_a_tag_is_never_moved(tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tag_is_never_moved(tree: Tree, demix: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert demix(*SUBMIT) == 0
     first = tree.git("rev-parse", TAG)
     tree.change("apt.txt", "ffmpeg\n")
@@ -163,14 +163,14 @@ def test_a_tag_is_never_moved(tree: Tree, demix: Demix, capsys: pytest.CaptureFi
     assert "such as 'First Try! 3'" in capsys.readouterr().out
 
 
-def test_a_tag_that_only_this_repository_has_is_taken_too(tree: Tree, demix: Demix) -> None:
+def test_a_tag_that_only_this_repository_has_is_taken_too(tree: Tree, demix: Run) -> None:
     tree.git("tag", TAG)
     assert demix(*SUBMIT) == 1
     assert tree.remote_refs() == {}
 
 
 def test_an_unchanged_commit_is_refused_because_the_challenge_ignores_it(
-    demix: Demix, capsys: pytest.CaptureFixture[str]
+    demix: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert demix(*SUBMIT) == 0
     assert demix("submit", "second try", "-n", "starter") == 1
@@ -178,7 +178,7 @@ def test_an_unchanged_commit_is_refused_because_the_challenge_ignores_it(
 
 
 def test_a_stop_between_the_push_and_the_tags_name_here_is_made_good(
-    tree: Tree, demix: Demix
+    tree: Tree, demix: Run
 ) -> None:
     assert demix(*SUBMIT) == 0
     submitted = tree.git("rev-parse", TAG)
@@ -187,7 +187,7 @@ def test_a_stop_between_the_push_and_the_tags_name_here_is_made_good(
     assert tree.git("rev-parse", TAG) == submitted
 
 
-def test_the_challenge_of_2023_is_known_by_its_settings(tree: Tree, demix: Demix) -> None:
+def test_the_challenge_of_2023_is_known_by_its_settings(tree: Tree, demix: Run) -> None:
     tree.settings(SETTINGS_2023)
     assert demix(*SUBMIT) == 0
     message = read_message(tree.git("tag", "--list", "--format=%(contents)", TAG))
@@ -195,7 +195,7 @@ def test_the_challenge_of_2023_is_known_by_its_settings(tree: Tree, demix: Demix
     assert "43.0 s of 675.1 s" in message.timing
 
 
-def test_a_project_and_a_run_may_be_named(tree: Tree, demix: Demix, tmp_path: Path) -> None:
+def test_a_project_and_a_run_may_be_named(tree: Tree, demix: Run, tmp_path: Path) -> None:
     tree.git("remote", "rename", "aicrowd", "mine")
     run = tmp_path / "a run"
     origin = {**RUN, "weights": {"net.onnx": hashlib.sha256(NETWORK).hexdigest()}}
@@ -212,7 +212,7 @@ def test_a_project_and_a_run_may_be_named(tree: Tree, demix: Demix, tmp_path: Pa
 
 
 def test_a_challenge_that_the_settings_are_not_for_is_refused(
-    demix: Demix, capsys: pytest.CaptureFixture[str]
+    demix: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert demix(*SUBMIT, "--challenge", "mdx23") == 1
     assert "\"challenge_id\" is 'evaluations-api-music-demixing': mdx23 has" in (
@@ -229,7 +229,7 @@ def test_a_challenge_that_the_settings_are_not_for_is_refused(
     ],
 )
 def test_bad_arguments_are_one_line(
-    demix: Demix, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str
+    demix: Run, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str
 ) -> None:
     assert demix(*arguments) == 1
     out, errors = capsys.readouterr()
@@ -240,7 +240,7 @@ def test_bad_arguments_are_one_line(
 
 
 def test_outside_of_a_repository(
-    demix: Demix,
+    demix: Run,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -252,7 +252,7 @@ def test_outside_of_a_repository(
 
 
 def test_before_the_first_commit(
-    tree: Tree, demix: Demix, capsys: pytest.CaptureFixture[str]
+    tree: Tree, demix: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(tree.root / ".git")
     tree.git("init", "--quiet")

@@ -1,31 +1,25 @@
 """`demix weights` as a user meets it."""
 
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from my_submission import cli, weights
+from my_submission import weights
+from tests.demix_command import Run, demix_command
 
 from .world import World
 
-Run = Callable[..., int]
 FOUR = "vocals.onnx, bass.pt, drums.pt, other.pt"
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Give a function that runs `demix weights ARGS` and returns its exit status."""
     monkeypatch.delenv("DEMIX_MODELS", raising=False)
-
-    def run_demix(*arguments: str | Path) -> int:
-        monkeypatch.setattr(sys, "argv", ["demix", "weights", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return int(end.value.code or 0)
-
-    return run_demix
+    with demix_command() as run_demix:
+        yield partial(run_demix, "weights")
 
 
 def test_verify_names_every_missing_file_with_its_source(

@@ -1,0 +1,1 @@
+"""Tests of the grader's protocol of 2021."""
