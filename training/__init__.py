@@ -1,1 +1,1 @@
-"""How the starter's networks are made; nothing here runs inside the grader."""
+"""The published training: data, networks, export; nothing here runs inside the grader."""
