@@ -33,11 +33,13 @@ def load_checkpoint(path: Path, safe_classes: Sequence[tuple[type, str]] = ()) -
             what it gets, and the name that it uses.
 
     Raises:
-        DemixError: The file is unreadable, corrupt, or holds anything else.
+        DemixError: The file is missing, unreadable, corrupt, or holds anything else.
     """
     try:
         with torch.serialization.safe_globals(list(safe_classes)):
             content: object = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise DemixError(f"{path}: no such file") from error
     except CORRUPT as error:
         reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
         raise DemixError(

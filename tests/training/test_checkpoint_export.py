@@ -181,7 +181,7 @@ def test_files_that_do_not_fit_are_one_line(
     good = tmp_path / "drums.onnx"
     without_groups = ["export", str(checkpoint), str(good), "--n-fft", "2048"]
     for words, reason in (
-        (arguments(tmp_path / "nowhere.pt", good), "nowhere.pt"),
+        (arguments(tmp_path / "nowhere.pt", good), "nowhere.pt: no such file"),
         (arguments(tmp_path / "damaged.pt", good), "damaged.pt"),
         (arguments(tmp_path / "another.pt", good), "another.pt: checkpoint is not a TFC-TDF"),
         (arguments(checkpoint, tmp_path / "drums.pt"), "ends with .onnx"),

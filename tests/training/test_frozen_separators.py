@@ -24,6 +24,7 @@ from tests.training.frozen_networks import (
     write_shares,
 )
 from training.phase1.conv_tdf_net import ConvTDFNet
+from training.phase2.__main__ import main
 from training.phase2.separators import FrozenSeparators, separator_files
 
 SUFFIXES = (".onnx", ".ckpt", ".pt")
@@ -119,6 +120,18 @@ def test_a_network_that_is_not_there_is_an_error(
     break_it(folder)
     with pytest.raises(DemixError, match=message):
         FrozenSeparators(separator_files(folder), CONFIGS)
+
+
+def test_the_command_names_the_networks_that_are_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_shares(tmp_path / "networks")
+    for stem in ("drums", "vocals"):
+        (folder / f"{stem}.onnx").unlink()
+    assert main([str(tmp_path), "--separators", str(folder)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{folder}/drums.onnx: no such file; ")
+    assert line.endswith("for drums, vocals")
 
 
 def test_what_does_not_fit_is_an_error(tmp_path: Path, mixtures: Audio) -> None:

@@ -232,7 +232,7 @@ def test_the_command_measures_a_file_on_a_folder_of_songs(
     assert float(gains[0]) < -1 and gains[1:] == ["+0.000"] * 3
 
     assert main([*words, "--mixer", str(tmp_path / "none.pt")]) == 1
-    assert "none.pt" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"{tmp_path}/none.pt: no such file\n"
 
 
 def test_the_relative_loss_is_one_where_the_mixer_changes_nothing() -> None:

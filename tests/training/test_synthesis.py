@@ -177,6 +177,12 @@ class TestSong:
         assert len(capsys.readouterr().err.splitlines()) == 1
         assert not (tmp_path / "out").exists()
 
+    def test_command_says_how_lengths_are_given(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            main(["out", "--songs", "1", "--seconds", "abc"])
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert line.endswith("argument --seconds: 'abc': give it as 30-120, or 15")
+
     def test_command_says_that_the_folder_is_a_file(
         self, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -40,10 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
+        files = separator_files(options.separators)
         mixer = Mixer.load(options.mixer or options.separators / "mixer.ckpt")
         tracks = open_tracks(options.songs, print)
         separators = FrozenSeparators(
-            separator_files(options.separators),
+            files,
             CONFIGS[options.system],
             resolve_compute(precision="exact"),
         )

@@ -160,7 +160,7 @@ def separator_files(given: str | Path | Mapping[Stem, str]) -> dict[Stem, Path]:
             (the first of these that is there), or the files by stem.
 
     Raises:
-        DemixError: One is missing.
+        DemixError: Some are missing; it names their stems.
     """
     if isinstance(given, Mapping):
         if set(given) != set(STEMS):
@@ -178,7 +178,9 @@ def separator_files(given: str | Path | Mapping[Stem, str]) -> dict[Stem, Path]:
             )
             for stem in STEMS
         }
-    for stem, path in files.items():
-        if not path.is_file():
-            raise DemixError(f"{path}: no such file; the Mixer needs a trained network for {stem}")
+    if missing := [stem for stem, path in files.items() if not path.is_file()]:
+        raise DemixError(
+            f"{files[missing[0]]}: no such file; "
+            f"the Mixer needs a trained network for {', '.join(missing)}"
+        )
     return files

@@ -126,7 +126,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _span(text: str) -> tuple[float, float]:
     low, _, high = text.partition("-")
-    return float(low), float(high or low)
+    try:
+        return float(low), float(high or low)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: give it as 30-120, or 15") from error
 
 
 if __name__ == "__main__":
