@@ -11,6 +11,7 @@ from my_submission.stems import STEMS
 from training.converting import export_checkpoint, import_network
 from training.evaluate import evaluate_starter, save_json, table_text
 from training.export import NUM_FRAMES
+from training.files import require_writable
 from training.hydra_command import is_for_hydra, run
 from training.starter import StarterOptions, make_starter
 
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.command == "import":
             print(import_network(options.file, options.out))
         else:
+            if options.json:
+                require_writable(options.json)
             result = evaluate_starter(options.songs, options.models)
             print(table_text(result))
             if options.json:

@@ -7,7 +7,8 @@ import torch
 
 from my_submission.errors import DemixError
 from my_submission.networks.tfc_tdf import TfcTdf
-from training.export import NUM_FRAMES, export_onnx, write_whole
+from training.export import NUM_FRAMES, export_onnx
+from training.files import write_whole
 from training.loading import load_network
 from training.onnx_import import import_onnx
 

@@ -14,6 +14,7 @@ from my_submission.compute import Compute
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
 from my_submission.systems.starter import Starter
 from training.data.tracks import open_tracks
+from training.files import write_whole
 
 Scores = dict[str, float]
 """SDR in dB by stem, and their mean under `mean`."""
@@ -85,8 +86,10 @@ def table_text(result: Mapping[str, Any]) -> str:
 
 
 def save_json(result: Mapping[str, Any], path: Path) -> None:
-    """Write a result with its figures rounded to 1e-4."""
+    """Write a result with its figures rounded to 1e-4.
+
+    Raises:
+        DemixError: It cannot be written.
+    """
     rounded = json.loads(json.dumps(result), parse_float=lambda text: round(float(text), 4))
-    temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(rounded, indent=2) + "\n")
-    temporary.replace(path)
+    write_whole(path, (json.dumps(rounded, indent=2) + "\n").encode())

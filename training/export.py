@@ -11,9 +11,9 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from my_submission.audio.atomic import OutputFiles, file_error
 from my_submission.errors import DemixError
 from my_submission.stems import Audio
+from training.files import write_whole
 
 NUM_FRAMES = 256
 """Frames of the exported network, as in its system's table."""
@@ -132,24 +132,6 @@ def _with_exact_norms(network: nn.Module) -> nn.Module:
             if isinstance(child, nn.GroupNorm):
                 setattr(parent, name, ExactGroupNorm(child))
     return network.eval()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, then rename it.
-
-    Raises:
-        DemixError: It cannot be written.
-    """
-    files = OutputFiles({"network": path})
-    try:
-        temporary = files.create()["network"]
-        try:
-            temporary.write_bytes(content)
-        except OSError as error:
-            raise file_error(path, error) from error
-        files.commit()
-    finally:
-        files.discard()
 
 
 def _difference(network: nn.Module, content: bytes, example: Tensor) -> float:

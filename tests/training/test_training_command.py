@@ -1,6 +1,8 @@
 """The command: making and scoring the starter, and what it says of wrong input."""
 
+import errno
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from my_submission.networks.onnx_runtime import OnnxNetwork
 from my_submission.stems import STEMS
 from my_submission.systems.starter import TFC_TDF
 from training.__main__ import main
-from training.evaluate import evaluate_starter, song_scores, table_text
+from training.evaluate import evaluate_starter, save_json, song_scores, table_text
 from training.hydra_command import CONFIGS
 from training.phase1.options import ModelOptions
 from training.starter import StarterOptions, make_starter
@@ -57,6 +59,39 @@ def test_the_table_shows_the_gain(two_songs: Path, models: Path) -> None:
     lines = table_text(result).splitlines()
     assert lines[0].split()[-1] == "mean" and len(lines) == 4
     assert lines[-1].startswith("2 songs")
+
+
+def test_scores_that_have_no_place_are_not_computed(
+    models: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("training.__main__.evaluate_starter", None)
+    arguments = ["evaluate-starter", "--songs", str(tmp_path), "--models", str(models / "starter")]
+    for path, reason in (
+        (tmp_path / "missing" / "scores.json", f"there is no folder {tmp_path}/missing"),
+        (tmp_path, "is a folder"),
+    ):
+        assert main([*arguments, "--json", str(path)]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"{path}: {reason}")
+
+
+def test_scores_that_cannot_be_written_leave_the_older_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "scores.json"
+    save_json({"starter": 1.23456}, path)
+
+    def no_space(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(DemixError, match=r"scores\.json: no space left"):
+        save_json({"starter": 2}, path)
+    assert json.loads(path.read_text()) == {"starter": 1.2346}
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
