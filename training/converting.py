@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from my_submission.errors import DemixError
 from my_submission.networks.tfc_tdf import TfcTdf
@@ -27,16 +28,16 @@ def export_checkpoint(
         checkpoint: A published ``.pt`` or ``.ckpt``, or one of phase 1; its parameters tell
             `dim_f`.
         path: The ONNX file, named ``.onnx``, for that is how separators know one.
-        norm_groups: Groups of GroupNorm; not used where the checkpoint holds BatchNorm's
-            statistics or tells it.
+        norm_groups: Groups of GroupNorm; None for what the checkpoint says, or for BatchNorm, which
+            its statistics tell.
         num_frames: Frames of the exported network; None for what the checkpoint says, else 256.
         n_fft: Window length in samples that the network was trained on; a separator with another
             refuses the file. None for what the checkpoint says.
 
     Raises:
         DemixError: The checkpoint is corrupt or not such a network's, a number or the name does
-            not fit, `n_fft` is not known, the folder cannot be written, or the file computes
-            something else.
+            not fit or contradicts the checkpoint, `n_fft` is not known, the folder cannot be
+            written, or the file computes something else.
     """
     if path.suffix != ".onnx":
         raise DemixError(f"{path}: an exported network's name ends with .onnx")
@@ -46,6 +47,14 @@ def export_checkpoint(
         raise DemixError(
             f"{checkpoint}: takes multiples of {loaded.time_factor} frames, not {frames}"
         )
+    groups = {
+        norm.num_groups for norm in loaded.network.modules() if isinstance(norm, nn.GroupNorm)
+    }
+    if norm_groups is not None and groups != {norm_groups}:
+        own = f"GroupNorm with --norm-groups {groups.pop()}" if groups else "BatchNorm"
+        raise DemixError(f"{checkpoint}: has {own}, not --norm-groups {norm_groups}")
+    if None not in (n_fft, loaded.n_fft) and n_fft != loaded.n_fft:
+        raise DemixError(f"{checkpoint}: was trained with --n-fft {loaded.n_fft}, not {n_fft}")
     n_fft = n_fft if n_fft is not None else loaded.n_fft
     if n_fft is None:
         raise DemixError(f"{checkpoint}: does not tell its n_fft: give --n-fft")

@@ -1,5 +1,6 @@
 """Checkpoints export to ONNX files that compute the same, or are refused."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from tests.golden_data import golden
 from training.__main__ import main
 from training.converting import export_checkpoint
 from training.export import ExactGroupNorm
+from training.phase1.conv_tdf_net import ConvTDFNet
 
 CONFIG = TfcTdfConfig(n_fft=2048, dim_f=64, num_frames=16, trim=1024, norm_groups=2)
 SIZE = TfcTdfSize(
@@ -170,6 +172,32 @@ def test_numbers_that_do_not_fit_are_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert reason in line and str(checkpoint) in line
     assert list(tmp_path.iterdir()) == [checkpoint]
+
+
+@pytest.mark.parametrize(
+    ("norm_groups", "more", "reason"),
+    [
+        (2, ("--n-fft", "4096"), "was trained with --n-fft 2048, not 4096"),
+        (2, ("--norm-groups", "4"), "has GroupNorm with --norm-groups 2, not --norm-groups 4"),
+        (None, ("--norm-groups", "2"), "has BatchNorm, not --norm-groups 2"),
+    ],
+)
+def test_what_contradicts_the_checkpoint_is_one_line(
+    norm_groups: int | None,
+    more: tuple[str, ...],
+    reason: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    size = asdict(SIZE) | {"norm_groups": norm_groups}
+    module = ConvTDFNet(target_name="drums", n_fft=2048, num_frames=16, **size)
+    content = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
+    torch.save(content, tmp_path / "last.ckpt")
+    words = ["export", str(tmp_path / "last.ckpt"), str(tmp_path / "drums.onnx")]
+    assert main([*words, *more]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"{tmp_path}/last.ckpt: {reason}"
+    assert main(words) == 0
 
 
 def test_files_that_do_not_fit_are_one_line(
