@@ -24,6 +24,10 @@ TOLERANCE = 1e-5
 OPSET = 17
 
 
+class NotFiniteError(DemixError):
+    """A network that computes infinite numbers, or none."""
+
+
 def export_onnx(
     network: nn.Module,
     path: Path,
@@ -31,7 +35,6 @@ def export_onnx(
     dim_f: int,
     num_frames: int = NUM_FRAMES,
     metadata: Mapping[str, str],
-    seed: int = 0,
 ) -> float:
     """Write a network as ONNX, with a dynamic batch axis and nothing else dynamic.
 
@@ -46,16 +49,35 @@ def export_onnx(
         dim_f: Frequency bins.
         num_frames: Frames.
         metadata: Written into the file.
-        seed: Of the spectrogram that is compared.
 
     Returns:
         The largest difference, relative to the peak.
 
     Raises:
-        DemixError: The file computes something else than the network.
+        DemixError: The file computes something else than the network, or cannot be written.
+        NotFiniteError: The network computes what is no finite number.
+    """
+    content, difference = onnx_content(
+        network, path, dim_f=dim_f, num_frames=num_frames, metadata=metadata
+    )
+    write_whole(path, content)
+    return difference
+
+
+def onnx_content(
+    network: nn.Module, path: Path, *, dim_f: int, num_frames: int, metadata: Mapping[str, str]
+) -> tuple[bytes, float]:
+    """Make and compare what `export_onnx` writes to `path`, and write nothing.
+
+    Returns:
+        The file's bytes, and the largest difference.
+
+    Raises:
+        DemixError: The file would compute something else than the network.
+        NotFiniteError: The network computes what is no finite number.
     """
     network.eval()
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     example = 10 * torch.randn(2, 4, dim_f, num_frames, generator=generator)
     buffer = io.BytesIO()
     with torch.no_grad():
@@ -78,14 +100,24 @@ def export_onnx(
     onnx.checker.check_model(model)
     content = model.SerializeToString()
 
-    difference = _difference(network, content, example)
+    with torch.no_grad():
+        expected = network(example).numpy()
+    if not np.isfinite(expected).all():
+        raise NotFiniteError(
+            f"{path}: has not been written, since the network's own output is not finite: "
+            "its training has diverged"
+        )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    found = session.run(["output"], {"input": example.numpy()})[0]
+    difference = relative_difference(found, expected)
     if not difference <= TOLERANCE:
         raise DemixError(
             f"{path}: the exported network differs from the trained one by {difference:.1e} "
             f"of the peak, allowed is {TOLERANCE:.0e}; it has not been written"
         )
-    write_whole(path, content)
-    return difference
+    return content, difference
 
 
 class ExactGroupNorm(nn.Module):
@@ -132,16 +164,6 @@ def _with_exact_norms(network: nn.Module) -> nn.Module:
             if isinstance(child, nn.GroupNorm):
                 setattr(parent, name, ExactGroupNorm(child))
     return network.eval()
-
-
-def _difference(network: nn.Module, content: bytes, example: Tensor) -> float:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    found = session.run(["output"], {"input": example.numpy()})[0]
-    with torch.no_grad():
-        expected = network(example).numpy()
-    return relative_difference(found, expected)
 
 
 def relative_difference(found: Audio, expected: Audio) -> float:

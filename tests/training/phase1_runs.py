@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from training.__main__ import main
+
 CONFIGS = Path(__file__).parent / "configs"
 
 
@@ -13,3 +15,12 @@ def arguments(run_dir: Path, *more: str) -> list[str]:
         *("trainer.accelerator=cpu", "trainer.precision=32-true", "logger=csv"),
         *("trainer.max_epochs=1", "trainer.check_val_every_n_epoch=1", *more),
     ]
+
+
+def ending(run_dir: Path, *more: str) -> int:
+    """Run the command; give its exit status."""
+    try:
+        return main(arguments(run_dir, *more))
+    except SystemExit as end:
+        assert isinstance(end.code, int)
+        return end.code

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from my_submission.errors import DemixError
 from my_submission.networks.onnx_runtime import OnnxNetwork
 from my_submission.networks.tfc_tdf import TfcTdfSize
-from training.export import export_onnx
+from training.export import NotFiniteError, export_onnx
 from training.network import ScaledTfcTdf
 
 SIZE = TfcTdfSize(dim_f=32, num_blocks=5, num_layers=2, growth=4, bottleneck_factor=4)
@@ -72,4 +72,18 @@ def test_a_file_that_computes_something_else_is_not_written(tmp_path: Path) -> N
         export_onnx(
             DiffersWhenExported(), tmp_path / "bass.onnx", dim_f=8, num_frames=4, metadata={}
         )
+    assert not list(tmp_path.iterdir())
+
+
+class Overflows(nn.Module):
+    """Computes what float32 does not hold, from weights that it does."""
+
+    def forward(self, spec: Tensor) -> Tensor:
+        """Scale the input."""
+        return spec * 1e30 * 1e30
+
+
+def test_a_network_without_finite_output_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(NotFiniteError, match=r"bass\.onnx: .* its training has diverged"):
+        export_onnx(Overflows(), tmp_path / "bass.onnx", dim_f=8, num_frames=4, metadata={})
     assert not list(tmp_path.iterdir())

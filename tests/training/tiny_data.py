@@ -149,6 +149,20 @@ class Disturb(Callback):
             raise ZeroDivisionError("a crash")
 
 
+class Diverge(Callback):
+    """Make one weight no number after a step, as too high a learning rate does."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *_arguments: Any
+    ) -> None:
+        """Change it."""
+        if trainer.global_step == self._step:
+            next(pl_module.parameters()).data.view(-1)[0] = torch.nan
+
+
 class SaveGradients(Callback):
     """Write the first step's gradients, as the optimizer gets them."""
 

@@ -20,6 +20,7 @@ from my_submission.stft import Stft
 from training.loading import load_network
 from training.loss import relative_error, waveform_error
 from training.onnx_import import unfold_norms
+from training.phase1.checkpoint_files import CHECKPOINTS, diverged
 from training.phase1.networks import make_network, measure, measures, start_from
 from training.phase1.options import ModelOptions
 from training.phase1.schedule import rate_factor
@@ -124,10 +125,18 @@ class ConvTDFNet(LightningModule):
         return loss
 
     def validation_step(self, track: Any, _batch_idx: int) -> None:
-        """Score a whole song by the challenge's SDR."""
+        """Score a whole song by the challenge's SDR.
+
+        Raises:
+            DemixError: The run has diverged.
+        """
         stems: Audio = track.stems()
         target = stems[STEMS.index(self.options.target_name)]
-        self.val_sdr.update(sdr(target, self.separate(stems.sum(axis=0))))
+        estimate = self.separate(stems.sum(axis=0))
+        if not np.isfinite(estimate).all():
+            folder = Path(self.trainer.default_root_dir) / CHECKPOINTS
+            raise diverged(folder, self.trainer.global_step, "the output is")
+        self.val_sdr.update(sdr(target, estimate))
         # As a metric, so that songs count alike however many each process has had.
         self.log("val/sdr", self.val_sdr, on_step=False, on_epoch=True, prog_bar=True, batch_size=1)
 

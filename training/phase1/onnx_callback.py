@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from my_submission.audio.atomic import OutputFiles, file_error
 from my_submission.errors import DemixError
-from training.export import export_onnx
+from training.export import NotFiniteError, onnx_content
+from training.files import write_whole
+from training.phase1.checkpoint_files import AtomicIO, diverged, require_finite
 from training.phase1.conv_tdf_net import ConvTDFNet
 from training.phase1.networks import make_network
 
@@ -18,7 +18,8 @@ class ExportOnnx(Callback):
     """Write `NAME.onnx` beside every checkpoint `NAME.ckpt`, from the checkpoint's own weights.
 
     These are the averaged ones where weights are averaged. The file is opened with onnxruntime and
-    compared with torch; where they differ by more than 1e-5 of the peak the run ends.
+    compared with torch; where they differ by more than 1e-5 of the peak the run ends, and the older
+    pair stays.
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -27,35 +28,6 @@ class ExportOnnx(Callback):
             if not isinstance(pl_module, ConvTDFNet):
                 raise DemixError(f"{type(pl_module).__name__} cannot be exported as ONNX")
             trainer.strategy.checkpoint_io = ExportingIO(pl_module)
-
-
-class AtomicIO(TorchCheckpointIO):
-    """Checkpoints that appear whole under their names, or not at all."""
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
-    ) -> None:
-        """Write under a temporary name in the same folder, then rename.
-
-        Lightning's own passes through the system's folder of temporary files.
-
-        Raises:
-            DemixError: The file cannot be written.
-        """
-        assert storage_options is None
-        destination = Path(path)
-        files = OutputFiles({"checkpoint": destination})
-        try:
-            temporary = files.create()["checkpoint"]
-            try:
-                # torch reports a full disk as a RuntimeError without a number; a file does not.
-                with temporary.open("wb") as file:
-                    torch.save(checkpoint, file)
-            except OSError as error:
-                raise file_error(destination, error) from error
-            files.commit()
-        finally:
-            files.discard()
 
 
 class ExportingIO(AtomicIO):
@@ -71,16 +43,15 @@ class ExportingIO(AtomicIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
-        """Write the checkpoint, then the ONNX file.
+        """Write the checkpoint, then the ONNX file, when both are known to be right.
 
         Raises:
-            DemixError: One cannot be written, or the ONNX file computes something else.
+            DemixError: The run has diverged, or the ONNX file would compute something else: then
+                older ones are still there. Or one cannot be written.
         """
         destination = Path(path)
+        require_finite(checkpoint, destination)
         exported = destination.with_suffix(".onnx")
-        # An older one of that name would be of other weights until it is replaced.
-        exported.unlink(missing_ok=True)
-        super().save_checkpoint(checkpoint, path, storage_options)
         options = self._options
         prefix = "network."
         with torch.random.fork_rng(devices=[]):  # random weights are drawn, and replaced
@@ -92,17 +63,25 @@ class ExportingIO(AtomicIO):
                 if name.startswith(prefix)
             }
         )
-        export_onnx(
-            network,
-            exported,
-            dim_f=options.dim_f,
-            num_frames=options.inference.num_frames,
-            metadata={
-                "stem": options.target_name,
-                "n_fft": str(options.n_fft),
-                "steps": str(checkpoint["global_step"]),
-            },
-        )
+        try:
+            content, _ = onnx_content(
+                network,
+                exported,
+                dim_f=options.dim_f,
+                num_frames=options.inference.num_frames,
+                metadata={
+                    "stem": options.target_name,
+                    "n_fft": str(options.n_fft),
+                    "steps": str(checkpoint["global_step"]),
+                },
+            )
+        except NotFiniteError as error:
+            step = checkpoint["global_step"]
+            raise diverged(destination.parent, step, "the output is") from error
+        super().save_checkpoint(checkpoint, path, storage_options)
+        # An older one is of other weights until it is replaced.
+        exported.unlink(missing_ok=True)
+        write_whole(exported, content)
 
     def remove_checkpoint(self, path: Any) -> None:
         """Remove a checkpoint and the ONNX file beside it."""

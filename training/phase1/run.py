@@ -19,9 +19,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from my_submission.errors import DemixError
 from my_submission.measuring import measured_speed
-
-CHECKPOINTS = "checkpoints"
-LAST = "last.ckpt"
+from training.phase1.checkpoint_files import CHECKPOINTS, LAST, AtomicIO
 
 DETERMINING = ("seed", "model", "datamodule", "callbacks.ema")
 """What of a configuration determines the weights."""
@@ -65,7 +63,11 @@ def train(config: DictConfig) -> str:
     loggers = _instantiate_all(config.get("logger"))
     try:
         trainer: Trainer = hydra.utils.instantiate(
-            trainer_options, callbacks=callbacks, logger=loggers or False, _convert_="all"
+            trainer_options,
+            callbacks=callbacks,
+            logger=loggers or False,
+            plugins=[AtomicIO()],
+            _convert_="all",
         )
         with _ending_others(trainer):
             trainer.fit(model, datamodule=data, ckpt_path=None if saved is None else checkpoint)
