@@ -1,4 +1,4 @@
-"""The files of a run: never replaced by worse ones."""
+"""The files of a run: never replaced by worse ones, and never taken for what they are not."""
 
 import os
 import shutil
@@ -94,3 +94,39 @@ def test_checkpoints_are_on_the_disk_before_they_replace_others(
     content = {"state_dict": {"weight": torch.ones(2)}}
     AtomicIO().save_checkpoint(content, tmp_path / "last.ckpt")
     assert done == ["file on the disk", "renamed", "folder on the disk"]
+
+
+def test_a_damaged_checkpoint_is_one_line(
+    run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last, best = (run_dir / "checkpoints" / name for name in ("last.ckpt", "best.ckpt"))
+    remedy = f"delete it to begin anew, or from the best weights by model.init_from={best}"
+    last.write_bytes(last.read_bytes()[:5000])
+    assert ending(run_dir) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {last}: cannot be read as a checkpoint of tensors (")
+    assert line.endswith(f"; if it is damaged, {remedy}")
+    torch.save({"weight": torch.ones(1)}, last)
+    assert ending(run_dir) == 1
+    assert capsys.readouterr().err == f"error: {last}: is no checkpoint of a run; {remedy}\n"
+    best.unlink()
+    assert ending(run_dir) == 1
+    assert capsys.readouterr().err.endswith("; delete it to begin anew\n")
+
+
+def test_the_remedy_for_a_damaged_checkpoint_helps(run_dir: Path) -> None:
+    last, best = (run_dir / "checkpoints" / name for name in ("last.ckpt", "best.ckpt"))
+    last.unlink()
+    assert ending(run_dir, f"model.init_from={best}") == 0
+    assert torch.load(last, weights_only=True)["global_step"] == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"seed: 1\n", b"a: [", b"- 1\n", b"3", b"\xff\xfe\x00"])
+def test_a_damaged_configuration_is_one_line(
+    content: bytes, run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run_dir / "config.yaml"
+    path.write_bytes(content)
+    assert ending(run_dir) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {path}: is damaged, so that nobody knows what run this is: ")

@@ -1,4 +1,4 @@
-"""Checkpoints on the disk: written whole, and of finite weights only."""
+"""Checkpoints on the disk: written whole, of finite weights only, and found damaged in time."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from training.loading import read_checkpoint
 CHECKPOINTS = "checkpoints"
 """Their folder in the run's."""
 
-LAST = "last.ckpt"
+BEST, LAST = "best.ckpt", "last.ckpt"
 
 
 class AtomicIO(TorchCheckpointIO):
@@ -71,3 +71,26 @@ def diverged(folder: Path, step: int, found: str) -> DemixError:
         f"training has diverged: {found} not finite after step {step}; {kept}; "
         "begin anew with a lower model.lr and another run_dir="
     )
+
+
+def require_intact(path: Path, *, has_init_from: bool) -> None:
+    """Refuse to go on from a checkpoint that is damaged.
+
+    Args:
+        path: The checkpoint.
+        has_init_from: Whether the model can start from another one's weights.
+
+    Raises:
+        DemixError: It cannot be read, or is no run's.
+    """
+    remedy = "delete it to begin anew"
+    best = path.with_name(BEST)
+    if has_init_from and best.is_file():
+        remedy += f", or from the best weights by model.init_from={best}"
+    try:
+        content = read_checkpoint(path)
+    except DemixError as error:
+        reason = str(error).removesuffix("; fetch it again")
+        raise DemixError(f"{reason}; if it is damaged, {remedy}") from error
+    if not isinstance(content, Mapping) or not {"state_dict", "loops"} <= content.keys():
+        raise DemixError(f"{path}: is no checkpoint of a run; {remedy}")

@@ -16,13 +16,17 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import seed_everything
 from lightning.pytorch.trainer import Trainer
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from yaml import YAMLError
 
 from my_submission.errors import DemixError
 from my_submission.measuring import measured_speed
-from training.phase1.checkpoint_files import CHECKPOINTS, LAST, AtomicIO
+from training.files import write_whole
+from training.phase1.checkpoint_files import CHECKPOINTS, LAST, AtomicIO, require_intact
 
 DETERMINING = ("seed", "model", "datamodule", "callbacks.ema")
 """What of a configuration determines the weights."""
+
+UNREADABLE = "is damaged, so that nobody knows what run this is: put it back, or choose run_dir="
 
 FREE = ("num_workers", "pin_memory")
 """What may change in them when a run goes on."""
@@ -48,6 +52,7 @@ def train(config: DictConfig) -> str:
     _settle_precision(config, saved)
     if saved is not None:
         _require_same(saved, config, folder)
+        require_intact(checkpoint, has_init_from="init_from" in config.model)
     seed_everything(config.seed, workers=True, verbose=False)
 
     data = hydra.utils.instantiate(config.datamodule)
@@ -122,26 +127,29 @@ def _settle_precision(config: DictConfig, saved: DictConfig | None) -> None:
 
 
 def _saved(folder: Path) -> DictConfig:
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise DemixError(f"{folder}: has checkpoints but no config.yaml; choose run_dir=")
     try:
-        saved = OmegaConf.load(folder / "config.yaml")
-    except OSError as error:
-        raise DemixError(
-            f"{folder}: has checkpoints but no config.yaml; choose run_dir="
-        ) from error
-    assert isinstance(saved, DictConfig)
+        saved = OmegaConf.load(path)
+    except (OSError, ValueError, YAMLError) as error:
+        raise DemixError(f"{path}: {UNREADABLE}") from error
+    parts = ("model", "datamodule", "trainer")
+    if not isinstance(saved, DictConfig) or not all(
+        isinstance(saved.get(part), DictConfig) for part in parts
+    ):
+        raise DemixError(f"{path}: {UNREADABLE}")
     return saved
 
 
 def _save(config: DictConfig, folder: Path) -> None:
     try:
         (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
-        temporary = folder / ".config.yaml.part"
-        OmegaConf.save(config, temporary, resolve=True)
-        temporary.replace(folder / "config.yaml")
     except OSError as error:
         raise DemixError(
             f"{folder}: cannot be written ({error.strerror}): choose run_dir="
         ) from error
+    write_whole(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
 
 
 def _require_same(saved: DictConfig, config: DictConfig, folder: Path) -> None:
