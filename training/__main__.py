@@ -54,6 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _starter(options: argparse.Namespace) -> None:
+    # What is wrong in it is said before songs are made, which takes hours.
+    starter = StarterOptions(
+        songs=options.songs,
+        decoded=options.decoded or options.songs.with_name(f"{options.songs.name}-decoded"),
+        run=options.run,
+        out=options.out,
+        stems=options.stems,
+        minutes=options.minutes,
+        jobs=options.jobs,
+        overrides=options.overrides,
+    )
     if not options.songs.exists():
         command = [sys.executable, "-m", "training.synthesis", str(options.songs)]
         command += ["--hours", str(options.hours), "--seed", str(options.seed)]
@@ -61,18 +72,7 @@ def _starter(options: argparse.Namespace) -> None:
         print("making songs:", " ".join(command))
         if subprocess.run(command, check=False).returncode:
             raise DemixError(f"{options.songs}: the songs could not be made; see above")
-    make_starter(
-        StarterOptions(
-            songs=options.songs,
-            decoded=options.decoded or options.songs.with_name(f"{options.songs.name}-decoded"),
-            run=options.run,
-            out=options.out,
-            stems=options.stems,
-            minutes=options.minutes,
-            jobs=options.jobs,
-            overrides=options.overrides,
-        )
-    )
+    make_starter(starter)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import ceil, inf
 from pathlib import Path
 
 from evaluator.limits import available_cores
@@ -34,6 +35,9 @@ class StarterOptions:
         jobs: Networks trained at once.
         overrides: Further Hydra overrides of phase 1, such as ``trainer.max_steps=10``.
         mixer_overrides: Likewise of phase 2.
+
+    Raises:
+        DemixError: A number makes no sense.
     """
 
     songs: Path
@@ -46,6 +50,12 @@ class StarterOptions:
     overrides: Sequence[str] = ()
     mixer_overrides: Sequence[str] = ()
 
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise DemixError(f"-j {self.jobs}: give at least 1")
+        if self.minutes is not None and not 0 < self.minutes < inf:
+            raise DemixError(f"--minutes {self.minutes:g}: give more than 0 minutes")
+
 
 def make_starter(options: StarterOptions, report: Callable[[str], None] = print) -> None:
     """Train the networks and the Mixer over them, and put their files into a folder.
@@ -56,8 +66,6 @@ def make_starter(options: StarterOptions, report: Callable[[str], None] = print)
     Raises:
         DemixError: A run has failed, which has said why, or a file cannot be written.
     """
-    if options.jobs < 1:
-        raise DemixError(f"-j {options.jobs}: give at least 1")
     threads = max(1, available_cores() // options.jobs)
 
     def train(stem: Stem) -> None:
@@ -107,7 +115,7 @@ def _phase1(stem: Stem, options: StarterOptions, threads: int) -> None:
         f"run_dir={_quoted(options.run / stem)}",
     ]
     if options.minutes is not None:
-        seconds = round(60 * options.minutes)
+        seconds = ceil(60 * options.minutes)
         clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
         overrides += ["trainer.max_steps=-1", f"trainer.max_time={seconds // 86400:02}:{clock}"]
     _run([*overrides, *options.overrides], stem, threads)

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,6 +100,25 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["starter", "--songs", str(tmp_path), "-j", "0"]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2 and "-j 0" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--minutes", "0"), ("--minutes", "-5"), ("--minutes", "nan"), ("-j", "0")],
+)
+def test_options_that_make_no_sense_are_refused_before_anything_is_made(
+    option: str,
+    value: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", "false")  # nothing is to be run
+    assert main(["starter", option, value]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{option} {value}: give ")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("stem", STEMS)
