@@ -1,7 +1,6 @@
 """The command `python -m training`: train by configurations, make the starter, convert networks."""
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from training.export import NUM_FRAMES
 from training.files import require_writable
 from training.hydra_command import is_for_hydra, run
 from training.starter import StarterOptions, make_starter
+from training.stopping import Children, StoppedError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 save_json(result, options.json)
     except DemixError as error:
         print(error, file=sys.stderr)
-        return 1
+        return error.status if isinstance(error, StoppedError) else 1
     return 0
 
 
@@ -65,14 +65,15 @@ def _starter(options: argparse.Namespace) -> None:
         jobs=options.jobs,
         overrides=options.overrides,
     )
-    if not options.songs.exists():
-        command = [sys.executable, "-m", "training.synthesis", str(options.songs)]
-        command += ["--hours", str(options.hours), "--seed", str(options.seed)]
-        command += ["-j", str(options.jobs), "--split", "train"]
-        print("making songs:", " ".join(command))
-        if subprocess.run(command, check=False).returncode:
-            raise DemixError(f"{options.songs}: the songs could not be made; see above")
-    make_starter(starter)
+    with Children() as children:
+        if not options.songs.exists():
+            command = [sys.executable, "-m", "training.synthesis", str(options.songs)]
+            command += ["--hours", str(options.hours), "--seed", str(options.seed)]
+            command += ["-j", str(options.jobs), "--split", "train"]
+            print("making songs:", " ".join(command), flush=True)
+            if children.run(command):
+                raise DemixError(f"{options.songs}: the songs could not be made; see above")
+        make_starter(starter, children)
 
 
 def _parser() -> argparse.ArgumentParser:

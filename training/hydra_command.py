@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from my_submission.errors import DemixError
 from my_submission.stft import HOP_LENGTH
+from training.stopping import StoppedError
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -56,7 +57,6 @@ def run(arguments: Sequence[str]) -> int:
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")
 def _main(config: DictConfig) -> None:
-    from training.phase1.resuming import StoppedError
     from training.phase1.run import is_first_process, train
 
     try:

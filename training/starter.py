@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from my_submission.audio.atomic import OutputFiles, file_error
 from my_submission.errors import DemixError
 from my_submission.stems import STEMS, Stem
 from training.listing import update_manifest
+from training.stopping import Children
 
 SYSTEM = "starter"
 MIXER = "mixer.ckpt"
@@ -57,37 +57,42 @@ class StarterOptions:
             raise DemixError(f"--minutes {self.minutes:g}: give more than 0 minutes")
 
 
-def make_starter(options: StarterOptions, report: Callable[[str], None] = print) -> None:
+def make_starter(
+    options: StarterOptions, children: Children, report: Callable[[str], None] = print
+) -> None:
     """Train the networks and the Mixer over them, and put their files into a folder.
 
     A network's file appears when its run has ended. Where `out` is the repository's own, the list
     of weights gets the new sizes and hashes.
 
     Raises:
+        StoppedError: This process was asked to end.
         DemixError: A run has failed, which has said why, or a file cannot be written.
     """
     threads = max(1, available_cores() // options.jobs)
 
     def train(stem: Stem) -> None:
-        _phase1(stem, options, threads)
+        _phase1(stem, options, threads, children)
         _take(options.run / stem / "checkpoints" / "last.onnx", options.out / f"{stem}.onnx")
         report(f"{options.out / stem}.onnx is there")
 
     with ThreadPoolExecutor(options.jobs) as pool:
         # All of them are waited for: a run that has failed does not cost the others' work.
         futures = [pool.submit(train, stem) for stem in options.stems]
+    children.raise_if_stopped()  # whatever has failed before
     for future in futures:
         future.result()
-    make_mixer(options)
+    make_mixer(options, children)
     report(f"{options.out / MIXER} is there")
     if options.out.resolve() == _own_folder():
         update_manifest(SYSTEM, options.out)
 
 
-def make_mixer(options: StarterOptions) -> None:
+def make_mixer(options: StarterOptions, children: Children) -> None:
     """Train the Mixer over the networks in `options.out`, and put its file beside them.
 
     Raises:
+        StoppedError: This process was asked to end.
         DemixError: The run has failed, or the file cannot be written.
     """
     folder = options.run / "mixer"
@@ -102,11 +107,12 @@ def make_mixer(options: StarterOptions) -> None:
         ],
         "the Mixer",
         available_cores(),
+        children,
     )
     _take(folder / MIXER, options.out / MIXER)
 
 
-def _phase1(stem: Stem, options: StarterOptions, threads: int) -> None:
+def _phase1(stem: Stem, options: StarterOptions, threads: int, children: Children) -> None:
     overrides = [
         "experiment=starter",
         f"model=starter_{stem}",
@@ -118,17 +124,17 @@ def _phase1(stem: Stem, options: StarterOptions, threads: int) -> None:
         seconds = ceil(60 * options.minutes)
         clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
         overrides += ["trainer.max_steps=-1", f"trainer.max_time={seconds // 86400:02}:{clock}"]
-    _run([*overrides, *options.overrides], stem, threads)
+    _run([*overrides, *options.overrides], stem, threads, children)
 
 
-def _run(overrides: Sequence[str], what: str, threads: int) -> None:
+def _run(overrides: Sequence[str], what: str, threads: int, children: Children) -> None:
     """Run `python -m training` in a process of its own.
 
     Threads of torch do not survive a fork, and Hydra configures one run per process.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     command = [sys.executable, "-m", "training", *overrides]
-    if subprocess.run(command, env=environment, check=False).returncode:
+    if children.run(command, environment):
         raise DemixError(
             f"training of {what} has ended early, see above; the same command goes on with it"
         )

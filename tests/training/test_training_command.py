@@ -21,6 +21,7 @@ from training.evaluate import evaluate_starter, save_json, song_scores, table_te
 from training.hydra_command import CONFIGS
 from training.phase1.options import ModelOptions
 from training.starter import StarterOptions, make_starter
+from training.stopping import Children
 
 
 @pytest.fixture
@@ -151,7 +152,8 @@ def test_the_starter_is_made_of_songs_alone(
         ],
         mixer_overrides=["trainer.max_steps=2", "datamodule.validation_songs=1", "logger=csv"],
     )
-    make_starter(options)
+    with Children() as children:
+        make_starter(options, children)
     assert sorted(path.name for path in out.iterdir()) == sorted(
         [*(f"{stem}.onnx" for stem in STEMS), "mixer.ckpt"]
     )
@@ -159,6 +161,6 @@ def test_the_starter_is_made_of_songs_alone(
     assert np.isfinite(evaluate_starter(two_songs, out)["starter"]["mean"])
     # What is made goes on, and says whose run it was where that fails.
     wrong = replace(options, overrides=[*options.overrides, "model.lr=1"])
-    with pytest.raises(DemixError, match="training of drums"):
-        make_starter(wrong)
+    with pytest.raises(DemixError, match="training of drums"), Children() as children:
+        make_starter(wrong, children)
     assert "lr" in capfd.readouterr().err

@@ -14,21 +14,9 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
-from my_submission.errors import DemixError
+from training.stopping import StoppedError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class StoppedError(DemixError):
-    """A run that was asked to end, and can go on from its last checkpoint.
-
-    Attributes:
-        status: The exit status, 128 more than the signal's number.
-    """
-
-    def __init__(self, message: str, signum: int) -> None:
-        super().__init__(message)
-        self.status = 128 + signum
 
 
 class LastCheckpoint(Checkpoint):
