@@ -1,16 +1,21 @@
 """A run that was stopped and gone on with is the run that never was."""
 
 import signal
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch.trainer import Trainer
 from torch import Tensor
 
 from tests.training.phase1_runs import arguments
 from training.__main__ import main
+
+ROOT = Path(__file__).parents[2]
 
 OPTIONS = (
     *("trainer.max_epochs=3", "model.optimizer=adamw", "model.lr=0.01", "model.schedule=cosine"),
@@ -116,3 +121,47 @@ def test_songs_go_on_where_they_were(songs: Path, tmp_path: Path) -> None:
     found = contents(tmp_path / "parts")
     assert found["global_step"] > 6
     assert_same(found, contents(tmp_path / "whole"), "checkpoint")
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from training.locking import lock
+
+with lock(Path(sys.argv[1]), wait=False):
+    print("locked", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_folder_that_another_process_trains_in_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, tmp_path / "run"], stdout=subprocess.PIPE, cwd=ROOT
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"locked\n"
+        with pytest.raises(SystemExit, match="1"):
+            main(arguments(tmp_path / "run"))
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"{tmp_path / 'run'}: in use" in line
+        assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+        other.kill()
+    assert main(arguments(tmp_path / "run")) == 0
+
+
+def test_a_run_keeps_its_folder_from_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others: list[int] = []
+
+    def fit(*_arguments: object, **_options: object) -> None:
+        command = [sys.executable, "-c", HOLDER, str(tmp_path / "run")]
+        other = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=300, check=False)
+        assert b"BlockingIOError" in other.stderr
+        others.append(other.returncode)
+
+    monkeypatch.setattr(Trainer, "fit", fit)
+    for _ in range(2):  # in a new folder, and in one that is there
+        assert main(arguments(tmp_path / "run")) == 0
+    assert others == [1, 1]

@@ -6,9 +6,9 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import hydra
 import torch
@@ -21,6 +21,7 @@ from yaml import YAMLError
 from my_submission.errors import DemixError
 from my_submission.measuring import measured_speed
 from training.files import write_whole
+from training.locking import lock
 from training.phase1.checkpoint_files import CHECKPOINTS, LAST, AtomicIO, require_intact
 
 DETERMINING = ("seed", "model", "datamodule", "callbacks.ema")
@@ -38,15 +39,24 @@ def train(config: DictConfig) -> str:
     The run lives in `config.run_dir`. If there is a last checkpoint, the run goes on from it.
 
     Raises:
-        DemixError: The configuration or the data is not right, the folder holds another run, a
-            file cannot be written, or an exported network differs from the trained one.
+        DemixError: The configuration or the data is not right, the folder holds another run or
+            another process trains in it, a file cannot be written, or an exported network differs
+            from the trained one.
         StoppedError: It was asked to end.
     """
+    with ExitStack() as until_end:
+        return _train(config, until_end)
+
+
+def _train(config: DictConfig, until_end: ExitStack) -> str:
     _quiet()
     for part in ("model", "datamodule"):
         if config.get(part) is None:
             raise DemixError(f"no {part} is chosen: give {part}=NAME or experiment=NAME")
     folder = Path(config.run_dir)
+    is_there = folder.is_dir()
+    if is_there and is_first_process():
+        until_end.enter_context(_lock(folder))
     checkpoint = folder / CHECKPOINTS / LAST
     saved = _saved(folder) if checkpoint.is_file() else None
     _settle_precision(config, saved)
@@ -64,6 +74,8 @@ def train(config: DictConfig) -> str:
         trainer_options["enable_progress_bar"] = sys.stderr.isatty()
     if is_first_process():
         data.setup("fit")  # what is wrong with the songs is said before there is a folder
+        if not is_there:
+            until_end.enter_context(_lock(folder))
         _save(config, folder)
     loggers = _instantiate_all(config.get("logger"))
     try:
@@ -126,6 +138,18 @@ def _settle_precision(config: DictConfig, saved: DictConfig | None) -> None:
         config.trainer.precision = "32-true"
 
 
+def _lock(folder: Path) -> IO[str]:
+    try:
+        return lock(folder, wait=False)
+    except BlockingIOError as error:
+        raise DemixError(
+            f"{folder}: in use, another process trains in it; end that one or wait for it, or "
+            "choose another run_dir="
+        ) from error
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
 def _saved(folder: Path) -> DictConfig:
     path = folder / "config.yaml"
     if not path.is_file():
@@ -146,10 +170,12 @@ def _save(config: DictConfig, folder: Path) -> None:
     try:
         (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DemixError(
-            f"{folder}: cannot be written ({error.strerror}): choose run_dir="
-        ) from error
+        raise _unwritable(folder, error) from error
     write_whole(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
+
+
+def _unwritable(folder: Path, error: OSError) -> DemixError:
+    return DemixError(f"{folder}: cannot be written ({error.strerror}): choose run_dir=")
 
 
 def _require_same(saved: DictConfig, config: DictConfig, folder: Path) -> None:
