@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from my_submission.stems import SAMPLE_RATE, STEMS
 from tests.training_songs import write_training_song
 from training.data.decoded import decoded
 from training.data.tracks import open_track, open_tracks
+from training.locking import lock
 
 
 @pytest.mark.parametrize(
@@ -182,3 +184,23 @@ def test_a_decoded_song_has_the_same_samples(subtype: str, tmp_path: Path) -> No
     other = write_training_song(tmp_path / "songs" / "a", 2, 100_000, subtype=subtype)
     again = decoded(open_track(tmp_path / "songs" / "a"), tmp_path / "decoded", said.append)
     assert np.array_equal(again.stems(), other)
+
+
+def test_a_song_that_another_run_decodes_meanwhile_is_decoded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_training_song(tmp_path / "songs" / "a", 1, 10_000)
+    track = open_track(tmp_path / "songs" / "a")
+    others: list[str] = []
+    said: list[str] = []
+
+    def lock_after_the_other(folder: Path, *, wait: bool) -> IO[str]:
+        monkeypatch.undo()
+        decoded(track, folder, others.append)
+        return lock(folder, wait=wait)
+
+    monkeypatch.setattr("training.data.decoded.lock", lock_after_the_other)
+    assert {path.suffix for path in decoded(track, tmp_path, said.append).files.values()} == {
+        ".wav"
+    }
+    assert (len(others), said) == (1, [])

@@ -3,19 +3,22 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
+from my_submission.audio.atomic import file_error
 from my_submission.audio.encoding import OutputFormat
 from my_submission.audio.output import StemWriter
 from my_submission.audio.scratch import BLOCK_FRAMES
 from my_submission.stems import Stem
 from training.data.tracks import Say, Track, open_in_place
+from training.locking import lock
 
 
 def decoded(track: Track, folder: Path, say: Say) -> Track:
     """Give the same song, and the same samples, in WAV files; stems that are WAV stay.
 
-    A song is decoded once. It is known by its files' places, sizes and times, so that one that is
-    changed is decoded again.
+    A song is decoded once, also where several runs begin together. It is known by its files'
+    places, sizes and times, so that one that is changed is decoded again.
 
     Args:
         track: The song; its versions are decoded too.
@@ -31,9 +34,12 @@ def decoded(track: Track, folder: Path, say: Say) -> Track:
     if packed:
         home = folder / f"{track.name}-{_fingerprint(packed)}"
         unpacked = {stem: home / f"{stem}.wav" for stem in packed}
-        if not all(path.is_file() for path in unpacked.values()):
-            say(f"{track.name}: decoding to {home}")
-            _decode(track, unpacked)
+        if not _are_there(unpacked):
+            with _lock(folder):
+                # Another run may have decoded it meanwhile.
+                if not _are_there(unpacked):
+                    say(f"{track.name}: decoding to {home}")
+                    _decode(track, unpacked)
     return Track(track.name, track.num_samples, {**track.files, **unpacked}, versions)
 
 
@@ -43,6 +49,17 @@ def _fingerprint(files: Mapping[Stem, Path]) -> str:
         found = path.stat()
         digest.update(f"{path.resolve()}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
     return digest.hexdigest()[:16]
+
+
+def _are_there(files: Mapping[Stem, Path]) -> bool:
+    return all(path.is_file() for path in files.values())
+
+
+def _lock(folder: Path) -> IO[str]:
+    try:
+        return lock(folder, wait=True)
+    except OSError as error:
+        raise file_error(folder, error) from error
 
 
 def _decode(track: Track, files: dict[Stem, Path]) -> None:
