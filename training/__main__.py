@@ -12,6 +12,7 @@ from training.evaluate import evaluate_starter, save_json, table_text
 from training.export import NUM_FRAMES
 from training.files import require_writable
 from training.hydra_command import is_for_hydra, run
+from training.songs import make_songs
 from training.starter import StarterOptions, make_starter
 from training.stopping import Children, StoppedError
 
@@ -66,13 +67,7 @@ def _starter(options: argparse.Namespace) -> None:
         overrides=options.overrides,
     )
     with Children() as children:
-        if not options.songs.exists():
-            command = [sys.executable, "-m", "training.synthesis", str(options.songs)]
-            command += ["--hours", str(options.hours), "--seed", str(options.seed)]
-            command += ["-j", str(options.jobs), "--split", "train"]
-            print("making songs:", " ".join(command), flush=True)
-            if children.run(command):
-                raise DemixError(f"{options.songs}: the songs could not be made; see above")
+        make_songs(options.songs, options.hours, options.seed, options.jobs, children)
         make_starter(starter, children)
 
 

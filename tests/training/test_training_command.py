@@ -105,7 +105,7 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--minutes", "0"), ("--minutes", "-5"), ("--minutes", "nan"), ("-j", "0")],
+    [("--minutes", "0"), ("--minutes", "-5"), ("--minutes", "nan"), ("-j", "0"), ("--hours", "0")],
 )
 def test_options_that_make_no_sense_are_refused_before_anything_is_made(
     option: str,
