@@ -2,20 +2,27 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from demucs.demucs import DConv, Demucs
+from demucs.demucs import DConv, Demucs, LocalState
 from demucs.hdemucs import HDecLayer, HDemucs, HEncLayer
 from demucs.htdemucs import HTDemucs
 from torch import Tensor, nn
 
 from my_submission.compute import Compute
-from my_submission.networks import demucs_attention, demucs_frequency, demucs_residual
+from my_submission.networks import (
+    demucs_attention,
+    demucs_frequency,
+    demucs_local_attention,
+    demucs_residual,
+)
 from my_submission.networks.demucs_fast import accelerate
 from my_submission.networks.demucs_frequency import FrequencyDecoder, FrequencyEncoder
+from my_submission.networks.demucs_local_attention import QUERIES, attend_in_blocks
 from my_submission.networks.demucs_package import load_demucs_package
 from my_submission.networks.demucs_residual import Residual, ResidualBranch
 from my_submission.networks.demucs_time import TimeDecoder, TimeEncoder
@@ -44,6 +51,7 @@ def _randomness() -> None:
 def _tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(demucs_residual, "TILE", request.param)
     monkeypatch.setattr(demucs_frequency, "TILE", request.param)
+    monkeypatch.setattr(demucs_local_attention, "QUERIES", 7 if request.param == 5000 else 256)
     monkeypatch.setattr(demucs_attention, "FEED_FORWARD_STEPS", 7 if request.param == 5000 else 256)
     yield
 
@@ -138,6 +146,16 @@ def test_branches_of_any_length(time: int) -> None:
     with torch.inference_mode():
         expected = dconv(x)
         assert relative_error(Residual(dconv)(x.clone()), expected) < 1e-5
+
+
+@pytest.mark.parametrize("time", [1, 2, QUERIES, QUERIES + 1, 3 * QUERIES])
+def test_attention_in_blocks(time: int) -> None:
+    theirs = randomised(make(LocalState, 16))
+    ours = deepcopy(theirs)
+    attend_in_blocks(ours)
+    x = torch.randn(2, 16, time)
+    with torch.inference_mode():
+        assert relative_error(ours(x), theirs(x)) < 1e-5
 
 
 def test_the_norm_of_a_branch_keeps_its_digits_far_from_zero() -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from my_submission.networks.demucs_local_attention import attend_in_blocks
 from my_submission.networks.demucs_norms import normalise_spread, squeeze
 from my_submission.networks.demucs_pointwise import add_gated
 
@@ -119,10 +120,11 @@ class ResidualBranch(nn.Module):
 
 
 class Residual(nn.Module):
-    """All branches of a `DConv`: those of plain layers fast, others as they are."""
+    """All branches of a `DConv`: those of plain layers fast, others with attention in blocks."""
 
     def __init__(self, dconv: Any, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
+        attend_in_blocks(dconv)
         self.branches = nn.ModuleList(
             ResidualBranch(layers, dtype) if is_plain(layers) else layers for layers in dconv.layers
         )
