@@ -22,6 +22,7 @@ from my_submission.networks import (
 )
 from my_submission.networks.demucs_fast import accelerate
 from my_submission.networks.demucs_frequency import FrequencyDecoder, FrequencyEncoder
+from my_submission.networks.demucs_hybrid import runs_faster
 from my_submission.networks.demucs_local_attention import QUERIES, attend_in_blocks
 from my_submission.networks.demucs_package import load_demucs_package
 from my_submission.networks.demucs_residual import Residual, ResidualBranch
@@ -38,6 +39,13 @@ NETWORKS: list[tuple[type, dict[str, Any]]] = [
     (HTDemucs, {"use_train_segment": False, "freq_emb": 0, "t_norm_out": False}),
     (HTDemucs, {"cac": False}),
     (HTDemucs, {"bottom_channels": 0, "t_layers": 3, "t_norm_first": False, "t_gelu": False}),
+]
+HYBRIDS: list[dict[str, Any]] = [
+    {},
+    {"hybrid_old": True},
+    {"cac": False},
+    {"hybrid_old": True, "cac": False},
+    {"cac": False, "freq_emb": 0, "dconv_mode": 3, "wiener_residual": True},
 ]
 DCONV: dict[str, Any] = {"depth": 2, "compress": 4, "init": 0.5}
 
@@ -101,6 +109,30 @@ def randomised_package(network_class: type, arguments: dict[str, Any]) -> dict[s
     kwargs = {"sources": SOURCES, **TINY[network_class], **arguments}
     state = randomised(network_class(**kwargs)).state_dict()
     return {"klass": network_class, "args": (), "kwargs": kwargs, "state": state}
+
+
+@pytest.mark.parametrize("arguments", HYBRIDS)
+@pytest.mark.parametrize("length", [1000, 20_480, 20_481, 30_719])
+def test_the_course_of_merging_branches(arguments: dict[str, Any], length: int) -> None:
+    theirs = randomised(HDemucs(SOURCES, **TINY[HDemucs], **arguments))
+    ours = accelerate(deepcopy(theirs))
+    assert runs_faster(ours)
+    sound = torch.randn(1, 2, length)
+    sound[..., length // 3 :] = 0  # digital silence, which has no phase
+    given = sound.clone()
+    with torch.inference_mode():
+        assert relative_error(ours(sound), theirs(given)) < 1e-5
+    assert torch.equal(sound, given)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"cac": False, "wiener_iters": 1, "end_iters": 1}, {"hybrid": False}, {"norm_starts": 0}],
+)
+def test_other_networks_keep_the_package_s_course(arguments: dict[str, Any]) -> None:
+    with torch.device("meta"):
+        network = HDemucs(SOURCES, **TINY[HDemucs], **arguments).eval().requires_grad_(False)
+    assert not runs_faster(accelerate(network))
 
 
 @pytest.mark.usefixtures("_tiles")

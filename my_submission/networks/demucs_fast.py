@@ -1,8 +1,8 @@
 """Networks of the demucs package with their heavy layers replaced by equal, faster ones.
 
-The package's ``forward`` still keeps the course of a network; only what it calls is exchanged, and
-for `HTDemucs` the way from there to sound as well. A layer of a kind that has no faster counterpart
-stays as it is.
+For `HDemucs` and `HTDemucs` a course of our own takes the place of the package's ``forward``, which
+takes much memory (`demucs_hybrid`); elsewhere only what it calls is exchanged. A layer of a kind
+that has no faster counterpart stays as it is.
 """
 
 from collections.abc import Callable

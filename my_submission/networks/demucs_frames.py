@@ -66,6 +66,21 @@ def frames_of(rows: Any, channel: int, std: float, mean: float, spectra: Any) ->
                 spectra[t, k, 1] = rows[k, channel + 1, t] * std + mean
 
 
+@compiled("void(f4[:,:,:], i8, f4, f4, f4[:,:,:], f4[:,:,::1])")
+def frames_of_magnitudes(
+    rows: Any, channel: int, std: float, mean: float, phases: Any, spectra: Any
+) -> None:
+    """Do as `frames_of` with a channel of magnitudes, times phases ``[frames, bins, 2]``."""
+    bins, frames = rows.shape[0], rows.shape[2]
+    for low in range(0, bins, LINE):
+        high = min(low + LINE, bins)
+        for t in range(frames):
+            for k in range(low, high):
+                magnitude = rows[k, channel, t] * std + mean
+                spectra[t, k, 0] = magnitude * phases[t, k, 0]
+                spectra[t, k, 1] = magnitude * phases[t, k, 1]
+
+
 @compiled("void(f4[:,::1], f4[::1], i8, i8, f4[::1])")
 def add_frames(frames: Any, window: Any, hop: int, first: int, sound: Any) -> None:
     """Add windowed frames ``[frames, length]``, `hop` apart from `first` on, to a sound."""

@@ -8,9 +8,8 @@ Sound lies in memory as ``[frequency, channels, time]`` here. Then
 - a transposed convolution of kernel 2s and stride s is one over two rows that gives s rows at once;
 - the residual branches, which know each frequency alone, see what they want: ``[batch, c, t]``.
 
-So a layer takes a few rows at a time through all that it does while they stay in the caches. The
-package's own ``forward`` keeps the course; to it these layers' outputs are
-``[1, channels, frequency, time]``, as views.
+So a layer takes a few rows at a time through all that it does while they stay in the caches. To
+other layers its output is ``[1, channels, frequency, time]``, as a view.
 """
 
 from collections.abc import Iterator
