@@ -24,6 +24,7 @@ from my_submission.errors import DemixError
 from my_submission.networks.checkpoints import load_checkpoint, load_strictly, require_tensors
 from my_submission.networks.cores import workers
 from my_submission.networks.demucs_fast import accelerate
+from my_submission.networks.freed_memory import give_back_freed_memory
 from my_submission.networks.gpu import float32_products
 from my_submission.stems import SAMPLE_RATE, STEMS
 
@@ -150,7 +151,15 @@ class PackagedNetwork:
 
     def _estimates(self, segments: Sequence[Tensor]) -> Iterator[Tensor]:
         if self._device.type == "cpu":
+            # A long segment takes the most memory of all passes: what was freed before it is not to
+            # be held beside, nor what it frees beside others. Passes of short segments would lose
+            # time by having to ask for their memory anew.
+            is_long = self.segment > BATCH_SECONDS["cpu"]
+            if is_long:
+                give_back_freed_memory()
             yield from side_by_side(lambda segment: self.network(segment[None])[0], segments)
+            if is_long:
+                give_back_freed_memory()
             return
         is_low = self._dtype != torch.float32
         with (
