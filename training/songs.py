@@ -5,8 +5,8 @@ import sys
 from math import inf
 from pathlib import Path
 
-from my_submission.audio.atomic import OutputFiles, file_error
 from my_submission.errors import DemixError
+from training.files import write_whole
 from training.stopping import Children
 
 UNFINISHED = ".unfinished.json"
@@ -37,7 +37,7 @@ def make_songs(folder: Path, hours: float, seed: int, jobs: int, children: Child
         raise DemixError(f"--seed {seed}: give 0 or more")
     wanted = {"hours": hours, "seed": seed}
     if not note.exists():
-        _write(note, json.dumps(wanted))
+        write_whole(note, json.dumps(wanted).encode())  # and the folder with it
     begun = json.loads(note.read_text())
     if begun != wanted:
         raise DemixError(
@@ -50,16 +50,3 @@ def make_songs(folder: Path, hours: float, seed: int, jobs: int, children: Child
     if children.run(command):
         raise DemixError(f"{folder}: the songs could not be made; see above")
     note.unlink()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole, and its folder with it."""
-    files = OutputFiles({"file": path})
-    try:
-        try:
-            files.create()["file"].write_text(text)
-        except OSError as error:
-            raise file_error(path, error) from error
-        files.commit()
-    finally:
-        files.discard()

@@ -11,9 +11,9 @@ from math import ceil, inf
 from pathlib import Path
 
 from evaluator.limits import available_cores
-from my_submission.audio.atomic import OutputFiles, file_error
 from my_submission.errors import DemixError
 from my_submission.stems import STEMS, Stem
+from training.files import whole_file
 from training.listing import update_manifest
 from training.stopping import Children
 
@@ -141,15 +141,8 @@ def _run(overrides: Sequence[str], what: str, threads: int, children: Children) 
 
 
 def _take(source: Path, destination: Path) -> None:
-    files = OutputFiles({"file": destination})
-    try:
-        try:
-            shutil.copyfile(source, files.create()["file"])
-        except OSError as error:
-            raise file_error(destination, error) from error
-        files.commit()
-    finally:
-        files.discard()
+    with source.open("rb") as taken, whole_file(destination) as file:
+        shutil.copyfileobj(taken, file)
 
 
 def _quoted(path: Path) -> str:
