@@ -12,6 +12,7 @@ from functools import partial
 from itertools import count, islice
 from pathlib import Path
 
+from my_submission.endings import one_line_errors
 from my_submission.errors import DemixError
 from training.synthesis.catalogue import require, voices
 from training.synthesis.song import SongRequest, write_song
@@ -133,4 +134,6 @@ def _span(text: str) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Ctrl-C and SIGTERM end it by one line, when the songs that are being made are written.
+    with one_line_errors():
+        sys.exit(main())
