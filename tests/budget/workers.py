@@ -20,9 +20,16 @@ def workers(parent: int | None = None) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(parent).children():
         with suppress(psutil.NoSuchProcess):
-            if any("my_submission.budget.worker" in word for word in child.cmdline()):
+            if any("my_submission.budget.worker" in word for word in _words(child)):
                 found.append(child)
     return found
+
+
+def _words(process: psutil.Process) -> list[str]:
+    """Give a process's command line; for a moment after its start it has none."""
+    while not (words := process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.001)
+    return words
 
 
 def worker(separator: TimedSeparator) -> psutil.Process:
