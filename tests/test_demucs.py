@@ -10,14 +10,10 @@ import torch
 from my_submission.audio import ArraySignal
 from my_submission.compute import Compute
 from my_submission.errors import DemixError
-from my_submission.networks import demucs_v2
-from my_submission.networks.demucs_v2 import (
-    DemucsV2,
-    center_trim,
-    kernel_matrix,
-    load_demucs_v2,
-)
-from my_submission.networks.lstm import lstm_of_columns
+from my_submission.networks import demucs_v2_frames
+from my_submission.networks.demucs_v2 import DemucsV2, center_trim, load_demucs_v2
+from my_submission.networks.demucs_v2_frames import FramewiseDemucsV2, open_demucs_v2
+from my_submission.networks.lstm import SequencesLstm
 from my_submission.separators.demucs import (
     STATISTICS_BLOCK,
     DemucsSeparator,
@@ -87,9 +83,10 @@ def test_standardising_is_undone_and_leaves_the_surroundings_zero(
 def test_long_songs_equal_the_plain_inference(rng: np.random.Generator, batch_size: int) -> None:
     # Short segments, so that a short song has several; the plain way holds everything at once.
     segment, stride, length = 8000, 4000, 18_500
-    network = load_demucs_v2(golden("models/leaderboard_a/demucs-e07c671f.th"))
-    network.batch_size = batch_size
-    separator = DemucsSeparator(network, segment=segment / SAMPLE_RATE, overlap=0.5)
+    path = golden("models/leaderboard_a/demucs-e07c671f.th")
+    network, framewise = load_demucs_v2(path), open_demucs_v2(path)
+    framewise.batch_size = batch_size
+    separator = DemucsSeparator(framewise, segment=segment / SAMPLE_RATE, overlap=0.5)
     song = rng.standard_normal((2, length)).astype(np.float32)
     total, weights = np.zeros((4, 2, length)), np.zeros(length)
     for start in range(0, length, stride):
@@ -119,8 +116,8 @@ def test_segments_of_any_lengths_are_separated_together(
     lengths = [network.valid_length(length) for length in (9_000, 17, 30_000)[:count]]
     segments = [torch.from_numpy(rng.standard_normal((2, n)).astype(np.float32)) for n in lengths]
     with torch.inference_mode():
-        together = list(network.estimates(segments))
         alone = [network(segment[None])[0] for segment in segments]
+        together = list(FramewiseDemucsV2(network, Compute()).estimates(segments))
     for found, expected in zip(together, alone, strict=True):
         assert found.shape == expected.shape
         assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
@@ -128,11 +125,12 @@ def test_segments_of_any_lengths_are_separated_together(
 
 @pytest.mark.parametrize("tile", [1, 7, 100])
 def test_tiles_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch, tile: int) -> None:
-    monkeypatch.setattr(demucs_v2, "TILE", tile)
+    monkeypatch.setattr(demucs_v2_frames, "TILE", tile)
     network = DemucsV2(channels=2).eval()
     segment = torch.randn(2, network.valid_length(300))
     with torch.inference_mode():
-        (found,), expected = network.estimates([segment]), network(segment[None])[0]
+        expected = network(segment[None])[0]
+        (found,) = FramewiseDemucsV2(network, Compute()).estimates([segment])
     assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
@@ -141,7 +139,7 @@ def test_bfloat16_keeps_45_db_and_halves_the_weights(tmp_path: Path) -> None:
     network = DemucsV2(channels=16).eval()
     torch.save(network.state_dict(), tmp_path / "a.th")
     compute = Compute(precision="fast", dtype=torch.bfloat16)
-    low = load_demucs_v2(tmp_path / "a.th", compute)
+    low = open_demucs_v2(tmp_path / "a.th", compute)
     segments = [torch.randn(2, network.valid_length(length)) for length in (9_000, 20_000)]
     with torch.inference_mode():
         for found, segment in zip(low.estimates(segments), segments, strict=True):
@@ -150,33 +148,32 @@ def test_bfloat16_keeps_45_db_and_halves_the_weights(tmp_path: Path) -> None:
             energy, noise = (x.square().sum((1, 2)) for x in (expected, found - expected))
             assert 45 <= 10 * torch.log10(energy / noise).min() < 90
     assert compute.runners == {"a.th": "torch, bfloat16"}
-    size = sum(p.numel() * p.element_size() for p in low.parameters())
-    assert size < 0.51 * sum(4 * p.numel() for p in low.parameters())
+    assert low.num_bytes < 0.51 * open_demucs_v2(tmp_path / "a.th").num_bytes
 
 
-def test_laid_out_kernels_are_read_without_copies(tmp_path: Path) -> None:
-    torch.save(DemucsV2(channels=4).state_dict(), tmp_path / "a.th")
-    network = load_demucs_v2(tmp_path / "a.th")
-    for module in network.modules():
-        if isinstance(module, torch.nn.Conv1d | torch.nn.ConvTranspose1d):
-            assert kernel_matrix(module).data_ptr() == module.weight.data_ptr()
+def test_weights_are_in_memory_once() -> None:
+    network = DemucsV2(channels=4).eval()
+    size = sum(4 * p.numel() for name, p in network.named_parameters() if "weight" in name)
+    framewise = FramewiseDemucsV2(network, Compute())
+    assert framewise.num_bytes == size
+    assert not sum(p.numel() for name, p in network.named_parameters() if "weight" in name)
 
 
 @pytest.mark.parametrize("lengths", [[1], [130], [64, 1, 129, 5]])
-def test_the_lstm_of_columns_is_torch_s(lengths: list[int]) -> None:
+def test_the_lstm_of_sequences_is_torch_s(lengths: list[int]) -> None:
     lstm = torch.nn.LSTM(6, 5, num_layers=2, bidirectional=True)
     sequences = [torch.randn(length, 6) for length in lengths]
     with torch.no_grad():
-        found = lstm_of_columns(lstm, sequences)
-        for column, sequence in enumerate(sequences):
-            expected = lstm(sequence)[0]
-            assert (found[: len(sequence), column] - expected).abs().max() < 1e-6
+        expected = [lstm(sequence)[0] for sequence in sequences]
+        found = SequencesLstm(lstm)(sequences)
+    for index, alone in enumerate(expected):
+        assert (found[: len(alone), index] - alone).abs().max() < 1e-6
 
 
 def test_other_checkpoints_are_refused(tmp_path: Path) -> None:
     torch.save({"linear.weight": torch.eye(8, 10)}, tmp_path / "mixer.th")
     with pytest.raises(DemixError, match="not a Demucs v2 checkpoint"):
-        load_demucs_v2(tmp_path / "mixer.th")
+        open_demucs_v2(tmp_path / "mixer.th")
     for shape in ((), (0, 2, 8), (4, 2)):
         torch.save({"encoder.0.0.weight": torch.zeros(shape)}, tmp_path / "odd.th")
         with pytest.raises(DemixError, match=r"odd\.th: not a Demucs v2 checkpoint"):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from my_submission.audio import Signal
 from my_submission.compute import Compute
-from my_submission.networks.demucs_v2 import load_demucs_v2
+from my_submission.networks.demucs_v2_frames import open_demucs_v2
 from my_submission.parts import Part, Parts
 from my_submission.separators.demucs import DemucsSeparator, statistics
 from my_submission.separators.mixer import Mixer
@@ -43,7 +43,7 @@ class LeaderboardA:
         ]
         self._mixer = Mixer.load(folder / "mixer.ckpt")
         self._demucs = DemucsSeparator(
-            load_demucs_v2(folder / "demucs-e07c671f.th", compute),
+            open_demucs_v2(folder / "demucs-e07c671f.th", compute),
             segment=40,
             overlap=0.5,
         )

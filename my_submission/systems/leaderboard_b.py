@@ -10,7 +10,7 @@ from pathlib import Path
 
 from my_submission.audio import Signal
 from my_submission.compute import Compute
-from my_submission.networks.demucs_v2 import load_demucs_v2
+from my_submission.networks.demucs_v2_frames import open_demucs_v2
 from my_submission.parts import Part, Parts
 from my_submission.separators.demucs import DemucsSeparator, mono, statistics
 from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
@@ -38,7 +38,7 @@ class LeaderboardB:
             TfcTdfSeparator(folder / f"{stem}.onnx", TFC_TDF[stem], compute) for stem in STEMS
         ]
         self._demucs = DemucsSeparator(
-            load_demucs_v2(folder / "demucs_extra-3646af93.th", compute),
+            open_demucs_v2(folder / "demucs_extra-3646af93.th", compute),
             segment=40,
             overlap=0.5,
         )

@@ -19,7 +19,8 @@ from my_submission.audio.scratch import BLOCK_FRAMES
 from my_submission.compute import Backend, Compute
 from my_submission.errors import DemixError
 from my_submission.networks.demucs_package import load_demucs_package
-from my_submission.networks.demucs_v2 import DemucsV2, load_demucs_v2
+from my_submission.networks.demucs_v2 import DemucsV2
+from my_submission.networks.demucs_v2_frames import open_demucs_v2
 from my_submission.networks.tfc_tdf import TfcTdfSize
 from my_submission.separators.mixer import Mixer
 from my_submission.separators.tfc_tdf import TfcTdfConfig, TfcTdfSeparator
@@ -91,7 +92,7 @@ def run_tfc_tdf(path: Path, backend: Backend | None = None) -> None:
 
 def run_demucs_v2(path: Path) -> None:
     """Load a checkpoint of Demucs v2, and run one pass."""
-    network = load_demucs_v2(path)
+    network = open_demucs_v2(path)
     with torch.inference_mode():
         (stems,) = network.estimates([torch.ones(2, network.valid_length(SHORT))])
     assert stems.shape[:2] == (4, 2)
