@@ -32,6 +32,7 @@ def main(words: Sequence[str] | None = None) -> int:
     given = arguments(words)
     device = resolve_device(given.device)
     environment = this_environment(device)
+    parts = [part for part in given.parts if part != "original" or given.original_python]
     results, report = given.docs / "benchmarks.json", given.docs / "benchmarks.md"
     records = Records.load(results)
     if given.forget:
@@ -41,7 +42,7 @@ def main(words: Sequence[str] | None = None) -> int:
     jobs = plan(
         given.systems,
         given.precisions,
-        given.parts,
+        parts,
         given.seconds,
         all_lengths=given.everything or device != "cpu",
     )
@@ -50,7 +51,9 @@ def main(words: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         models = given.models or Path(folder) / "models"
         models.mkdir(parents=True, exist_ok=True)
-        workshop = Workshop(Path(folder), models, device, given.repeats)
+        workshop = Workshop(
+            Path(folder), models, device, given.repeats, original_python=given.original_python
+        )
         for number, job in enumerate([] if given.render else todo, start=1):
             print(f"{number}/{len(todo)}: {job}", flush=True)
             try:
@@ -64,7 +67,7 @@ def main(words: Sequence[str] | None = None) -> int:
                 job,
                 environment.key,
                 figures,
-                runs=given.repeats if job.part in ("time", "package") else 1,
+                runs=given.repeats if job.part in ("time", "package", "original") else 1,
                 runners=runners,
                 date=datetime.datetime.now(datetime.UTC).date().isoformat(),
                 commit=commit(),
@@ -103,6 +106,12 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
         "--forget", action="store_true", help="drop what other machines or versions measured"
     )
     parser.add_argument("--render", action="store_true", help="write the page, measure nothing")
+    parser.add_argument(
+        "--original-python",
+        metavar="PYTHON",
+        help="times what the original program of Leaderboard A did, too: a Python 3.8 with torch "
+        "1.9.1, onnxruntime 1.7.0, demucs 2.0.3 and soundfile, as it had them",
+    )
     parser.add_argument("--models", type=Path, help="folder to keep the random weights in")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder to write into")
     return parser.parse_args(words)
@@ -113,7 +122,10 @@ def command(words: Sequence[str]) -> str:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--models")
     parser.add_argument("--docs")
-    return " ".join(["python -m benchmarks", *parser.parse_known_args(words)[1]])
+    parser.add_argument("--original-python")
+    folders, kept = parser.parse_known_args(words)
+    original = ["--original-python PYTHON"] if folders.original_python else []
+    return " ".join(["python -m benchmarks", *kept, *original])
 
 
 def commit() -> str:

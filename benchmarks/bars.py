@@ -9,7 +9,8 @@ from my_submission.stems import STEMS
 
 ORIGINAL_A_180_S = 577.0
 """Seconds of the original program of Leaderboard A for a 180-second song with full-size random
-weights: measured once, on another machine with 2 cores and AMX."""
+weights: measured once, on another machine with 2 cores and AMX. Counts where the original was not
+measured on the same machine as ours."""
 
 SPEED_OF_A = {"exact": 3.0, "fast": 8.0}
 SPEED_OF_HTDEMUCS = {"exact": 1.3, "fast": 2.0}
@@ -54,18 +55,24 @@ def bars(records: Sequence[Record]) -> list[Bar]:
 
 
 def speed_of_a(found: dict[Job, Record]) -> Iterator[Bar]:
-    """Compare A with the original program."""
+    """Compare A with the original program, on the longest song of both."""
+    originals = {
+        job.seconds: record.figures["separation_s"]
+        for job, record in found.items()
+        if job.part == "original"
+    } or {180: ORIGINAL_A_180_S}
     for precision, factor in SPEED_OF_A.items():
-        record = found.get(Job("time", "leaderboard_a", precision, 180))
-        if record is not None:
-            seconds = record.figures["separation_s"]
-            reached = ORIGINAL_A_180_S / seconds
+        lengths = [n for n in originals if Job("time", "leaderboard_a", precision, n) in found]
+        if lengths:
+            theirs = originals[max(lengths)]
+            job = Job("time", "leaderboard_a", precision, max(lengths))
+            seconds = found[job].figures["separation_s"]
             yield Bar(
-                f"A {precision}, 180 s: times faster than the original program's "
-                f"{ORIGINAL_A_180_S:.0f} s",
+                f"A {precision}, {job.seconds} s: times faster than the original program's "
+                f"{theirs:.0f} s",
                 f"at least {factor:g}",
-                f"{reached:.1f} ({seconds:.0f} s)",
-                reached >= factor,
+                f"{theirs / seconds:.1f} ({seconds:.0f} s)",
+                theirs / seconds >= factor,
             )
 
 

@@ -11,7 +11,8 @@ import torch
 
 from benchmarks.agreement import agreement_db, sdr_figures
 from benchmarks.full_size import SYSTEMS, demucs_parts
-from benchmarks.one_run import ROOT, Run, measure
+from benchmarks.one_run import ROOT, Run, RunError, measure
+from benchmarks.original_run import ORIGINAL, measure_original
 from benchmarks.package_run import measure_package, write_repo
 from benchmarks.random_models import write_random_models
 from benchmarks.records import Job, Part
@@ -25,6 +26,9 @@ LENGTHS = {"starter": (60,), "htdemucs": (180,)}
 ALL_LENGTHS = (30, 60, 180, 600)
 C_ON_A_CPU = (30,)
 """Leaderboard C takes some 10 to 25 s per second of song on two cores: hours for ten minutes."""
+
+ORIGINAL_SECONDS = (60,)
+"""The original program holds a whole song: 10 GB for 60 s, 23 for 180."""
 
 AGREEMENT_SECONDS, AGREEMENT_SECONDS_OF_C = 23, 6
 """The demo songs take 23 s; C takes too long for all of them on a CPU."""
@@ -57,6 +61,12 @@ def plan(
             # Theirs between ours: a machine that gets slower is to slow down both.
             if "package" in parts and system == "htdemucs":
                 yield Job("package", system, "", length)
+            if (
+                "original" in parts
+                and system == ORIGINAL
+                and length in (seconds or ORIGINAL_SECONDS)
+            ):
+                yield Job("original", system, "", length)
             if "time" in parts:
                 yield from (Job("time", system, precision, length) for precision in precisions[1:])
         for precision in precisions:
@@ -79,12 +89,14 @@ class Workshop:
         models: For random weights; what is there already is used.
         device: ``cpu`` or ``cuda:N``.
         repeats: How often to run what is timed.
+        original_python: Python that `measure_original` describes.
     """
 
     folder: Path
     models: Path
     device: str = "cpu"
     repeats: int = 1
+    original_python: str | None = None
     _exact: dict[tuple[str, Path], Path] = field(default_factory=dict)
 
     def perform(self, job: Job) -> tuple[dict[str, float], str]:
@@ -99,6 +111,7 @@ class Workshop:
         how = {
             "time": self.time,
             "package": self.package,
+            "original": self.original,
             "agreement": self.agreement,
             "sdr": self.sdr,
         }
@@ -140,16 +153,29 @@ class Workshop:
         runs = [measure_package(repo, song, self.device) for _ in range(self.repeats)]
         return summary(runs), runs[0].runners
 
+    def original(self, job: Job) -> tuple[dict[str, float], str]:
+        """Time what the original program of Leaderboard A did; figures as of a `Run`.
+
+        Figures also: how near its stems come to ours in `exact`, dB by stem. It writes 16 bits.
+        """
+        if self.original_python is None:
+            raise RunError("--original-python says with which Python the original program runs")
+        song, out = self.song(job.seconds), self.folder / "other"
+        out.mkdir(exist_ok=True)
+        models = self.models_of(job.system) / job.system
+        runs = [
+            measure_original(self.original_python, models, song, out) for _ in range(self.repeats)
+        ]
+        exact = self.exact(job.system, song)
+        return summary(runs) | stems_agreement(exact, out), runs[0].runners
+
     def agreement(self, job: Job) -> tuple[dict[str, float], str]:
         """Compare a way of computing with the exact one; figures: dB by stem."""
         song = self.song(job.seconds)
         exact = self.exact(job.system, song)
         other = self.folder / "other"
         run = self.separate(job.system, job.precision, song, other)
-        return {
-            stem: agreement_db(read(exact / f"{stem}.wav"), read(other / f"{stem}.wav"))
-            for stem in STEMS
-        }, run.runners
+        return stems_agreement(exact, other), run.runners
 
     def sdr(self, job: Job) -> tuple[dict[str, float], str]:
         """Score a way of computing and the exact one against the true stems.
@@ -216,6 +242,14 @@ def summary(runs: Sequence[Run]) -> dict[str, float]:
     }
     gpu_mb = max(run.gpu_mb for run in runs)
     return figures | ({"gpu_mb": gpu_mb} if gpu_mb else {})
+
+
+def stems_agreement(exact: Path, other: Path) -> dict[str, float]:
+    """Compare the stems of two folders: dB by stem."""
+    return {
+        stem: agreement_db(read(exact / f"{stem}.wav"), read(other / f"{stem}.wav"))
+        for stem in STEMS
+    }
 
 
 def read(path: Path) -> Audio:

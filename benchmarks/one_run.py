@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -84,7 +84,15 @@ def run_module(module: str, *words: str) -> Run:
     Raises:
         RunError: It failed.
     """
-    command = [sys.executable, "-m", module, *words]
+    return run_program([sys.executable, "-m", module, *words])
+
+
+def run_program(command: Sequence[str]) -> Run:
+    """Run a program whose last line is a `Run` in JSON.
+
+    Raises:
+        RunError: It failed.
+    """
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]

@@ -8,8 +8,9 @@ from typing import Literal
 
 from benchmarks.machine import Environment
 
-Part = Literal["time", "package", "agreement", "sdr"]
-"""Seconds and memory; those of the demucs package's own program; how near a way of computing comes
+Part = Literal["time", "package", "original", "agreement", "sdr"]
+"""Seconds and memory; those of the demucs package's own program; those of the original program of
+Leaderboard A; how near a way of computing comes
 to the exact one; what that changes of a song's score."""
 
 
@@ -21,7 +22,7 @@ class Job:
         part: What about it.
         system: A system's name.
         precision: ``exact``, ``fast`` or ``bfloat16``, with ``:BACKEND`` where one is forced;
-            empty where the demucs package runs.
+            empty where the demucs package or the original program runs.
         seconds: Length of the music.
     """
 

@@ -14,7 +14,7 @@ from benchmarks.jobs import Workshop, plan
 from benchmarks.machine import Environment, this_environment
 from benchmarks.one_run import RunError
 from benchmarks.page import page
-from benchmarks.records import Job, Record, Records
+from benchmarks.records import Job, Part, Record, Records
 from my_submission.stems import STEMS
 
 HERE = Environment("Test CPU", 2, 8, ["amx_bf16"], packages={"torch": "1.0"})
@@ -47,6 +47,27 @@ def test_exact_a_is_to_take_a_third_of_the_originals_577_s(seconds: float, reach
 
 def test_other_lengths_are_not_compared_with_the_original() -> None:
     assert not [b for b in bars([timed("leaderboard_a", "fast", 60, 1)]) if "original" in b.name]
+
+
+def test_an_original_of_the_same_machine_is_what_counts() -> None:
+    original = replace(timed("", "", 0, 300.0), job=Job("original", "leaderboard_a", "", 60))
+    ours = [timed("leaderboard_a", "exact", n, s) for n, s in ((60, 100.0), (180, 1.0))]
+    bar = only_bar(original, *ours, about="original")
+    assert (bar.measured, bar.is_reached) == ("3.0 (100 s)", True)
+    assert "60 s: times faster than the original program's 300 s" in bar.name
+
+
+def test_the_page_shows_the_original_and_how_near_it_is() -> None:
+    records = Records()
+    figures = dict(timed("", "", 0, 300.0).figures) | dict(near("", 60, 61, 62, 63).figures)
+    job = Job("original", "leaderboard_a", "", 60)
+    records.add(HERE, Record(job, HERE.key, figures, runners="Python 3.8"))
+    records.add(HERE, timed("leaderboard_a", "fast", 60, 50))
+    text = page(records, HERE.key)
+    assert "| the original program | 60 | 5.0 | 300.0 | 5 | 1000 | 1.00 |" in text
+    assert "| demix, fast | 60 | 5.0 | 50.0 | 0.833 | 1000 | 6.00 |" in text
+    assert "in dB: bass 60.0, drums 61.0, other 62.0, vocals 63.0 (Python 3.8)" in text
+    assert "another machine" not in text
 
 
 def test_the_most_memory_of_any_length_counts() -> None:
@@ -158,6 +179,15 @@ def test_the_demucs_package_runs_between_ours() -> None:
         ("package", ""),
         ("time", "fast"),
     ]
+
+
+def test_the_original_runs_between_ours_on_a_song_that_it_can_hold() -> None:
+    parts: list[Part] = ["time", "original"]
+    jobs = plan(["leaderboard_a"], ["exact", "fast"], parts, None, all_lengths=False)
+    around = [(job.part, job.precision) for job in jobs if job.seconds == 60]
+    assert around == [("time", "exact"), ("original", ""), ("time", "fast")]
+    jobs = plan(["leaderboard_a", "leaderboard_b"], ["exact"], parts, None, all_lengths=False)
+    assert [job.seconds for job in jobs if job.part == "original"] == [60]
 
 
 def test_leaderboard_c_is_long_only_when_asked() -> None:
