@@ -33,6 +33,7 @@ def main(words: Sequence[str] | None = None) -> int:
     device = resolve_device(given.device)
     environment = this_environment(device)
     parts = [part for part in given.parts if part != "original" or given.original_python]
+    given.docs.mkdir(parents=True, exist_ok=True)
     results, report = given.docs / "benchmarks.json", given.docs / "benchmarks.md"
     records = Records.load(results)
     if given.forget:
