@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from benchmarks import __main__ as program
 from benchmarks.agreement import NO_DIFFERENCE_DB, agreement_db, sdr_figures
 from benchmarks.bars import Bar, bars
-from benchmarks.jobs import Workshop, plan
+from benchmarks.jobs import Workshop, plan, stems_agreement
 from benchmarks.machine import Environment, this_environment
 from benchmarks.one_run import RunError
 from benchmarks.page import page
@@ -66,7 +67,8 @@ def test_the_page_shows_the_original_and_how_near_it_is() -> None:
     text = page(records, HERE.key)
     assert "| the original program | 60 | 5.0 | 300.0 | 5 | 1000 | 1.00 |" in text
     assert "| demix, fast | 60 | 5.0 | 50.0 | 0.833 | 1000 | 6.00 |" in text
-    assert "in dB: bass 60.0, drums 61.0, other 62.0, vocals 63.0 (Python 3.8)" in text
+    assert "The original program (Python 3.8) on 60 s of music" in text
+    assert "in dB: bass 60.0, drums 61.0, other 62.0, vocals 63.0." in text
     assert "another machine" not in text
 
 
@@ -123,6 +125,17 @@ def test_agreement_is_the_energy_over_that_of_the_difference() -> None:
     assert agreement_db(stem, stem * np.float32(0.99)) == pytest.approx(40, abs=0.01)
     assert agreement_db(stem, stem) == NO_DIFFERENCE_DB
     assert agreement_db(0 * stem, stem) == -NO_DIFFERENCE_DB
+
+
+def test_what_is_cut_off_at_full_scale_is_compared_so(tmp_path: Path) -> None:
+    stem = np.linspace(-2, 2, 1000, dtype=np.float32)[:, None].repeat(2, axis=1)
+    for folder, subtype in (("ours", "FLOAT"), ("theirs", "PCM_16")):
+        (tmp_path / folder).mkdir()
+        for name in STEMS:
+            soundfile.write(tmp_path / folder / f"{name}.wav", stem, 44100, subtype=subtype)
+    folders = (tmp_path / "ours", tmp_path / "theirs")
+    assert max(stems_agreement(*folders).values()) < 20
+    assert min(stems_agreement(*folders, limit=1).values()) > 80
 
 
 def test_the_largest_change_of_a_stem_counts_whatever_its_sign() -> None:
