@@ -41,9 +41,9 @@ class StemWriter:
         out_samples: exact length of the files in frames; by default that of ``num_samples`` at
             ``sample_rate``.
         copies: names whose files are copies of others', by these: no blocks are taken for them.
-        is_late: asked before each block, with the share of the song that has been taken and waits
-            to be encoded or copied, whether the files must be done with now: from there on they
-            are silent, in all stems alike.
+        is_late: asked before each block whether the files must be done with now: from there on
+            they are silent, in all stems alike. It is told two shares of the song: what has been
+            taken and waits to be encoded or copied, and what silence would then have to be encoded.
         say: takes a line if the stems are turned down or clamped.
 
     Attributes:
@@ -64,7 +64,7 @@ class StemWriter:
         sample_rate: int = SAMPLE_RATE,
         out_samples: int | None = None,
         copies: Mapping[str, str] | None = None,
-        is_late: Callable[[float], bool] | None = None,
+        is_late: Callable[[float, float], bool] | None = None,
         say: Callable[[str], None],
     ) -> None:
         check_rate("output", sample_rate)
@@ -138,10 +138,11 @@ class StemWriter:
             raise ValueError(f"blocks are [2, n] with one n, not {sorted(shapes)}")
         if self._written + num_new > self._num_samples:
             raise ValueError(f"{self._written + num_new} samples for files of {self._num_samples}")
-        waits = self._is_two_pass or bool(self._copies)
-        if self.sound_seconds is None and self._is_late(
-            self._written / self._num_samples if waits else 0.0
-        ):
+        taken = self._written / self._num_samples
+        waiting = taken if self._is_two_pass or self._copies else 0.0
+        # What has not been encoded yet may come to be silent, too.
+        silent = 1.0 if self._is_two_pass else 1 - taken
+        if self.sound_seconds is None and self._is_late(waiting, silent):
             self.sound_seconds = self._written / SAMPLE_RATE
         if self.sound_seconds is not None:
             return
@@ -209,8 +210,8 @@ class StemWriter:
         taken = min((scratch.num_samples for scratch in self._scratch.values()), default=0)
         # All stems side by side: where the time ends, they end together.
         for start in range(0, taken, BLOCK_FRAMES):
-            copied = start / self._out_samples if self._copies else 0.0
-            if self._is_late(copied):
+            encoded = start / self._out_samples
+            if self._is_late(encoded if self._copies else 0.0, 1 - encoded):
                 self.sound_seconds = start / self._sample_rate
                 break
             for name, scratch in self._scratch.items():
@@ -238,5 +239,5 @@ class StemWriter:
                 stack.callback(scratch.close)
 
 
-def _never(_waiting: float) -> bool:
+def _never(_waiting: float, _silent: float) -> bool:
     return False

@@ -2,8 +2,9 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,9 @@ for another thread or the disk may wait for the next slice, too."""
 SHORTEST_END = 0.01
 """Seconds that closing them and moving them to their places takes at least: nothing waits then."""
 
-MOST_TRIALS, TRIALS_S = 10, 0.2
-"""Of each measurement: so many, or as many as it takes to fill so many seconds."""
+MOST_TRIALS, TRIALS_S = 10, 1.5
+"""Of each measurement: so many, or as many as fit into so many seconds, of all together. They take
+turns: what else the machine does for a while then falls on all of them, and spoils none."""
 
 TRIAL = 5 * SAMPLE_RATE
 """Samples that are read and written to see how long it takes."""
@@ -59,7 +61,8 @@ class WritingCosts:
         return Writing(
             self.files + self.writing * num_samples + replacing,
             self.closing * num_samples + replacing,
-            self.end + self.silence * num_samples + replacing,
+            self.end + replacing,
+            self.silence * num_samples,
         )
 
 
@@ -120,109 +123,117 @@ def measure_files(fmt: OutputFormat = FLOAT_WAV) -> FileCosts:
         folder = Path(name)
         soundfile.write(folder / "song.wav", noise.T, SAMPLE_RATE, subtype="FLOAT")
         song.write(0, noise)
-        opening = _least_seconds(lambda: _open(folder / "song.wav"))
-        stems, equal = _writing_costs(song, folder, fmt, is_copied=False)
-        copies, _ = _writing_costs(song, folder, fmt, is_copied=True)
-        replaced = _time_writing(song, TRIAL, folder, fmt, replaces=True)
-        split = _time_writing(song, TRIAL, folder, fmt, is_split=True)
+        write = partial(_time_writing, song, folder, fmt)
+        least = _least(
+            {
+                "opening": partial(_time_opening, folder / "song.wav"),
+                "equal": partial(_time_splitting, song, by_frequency=False),
+                "split": partial(_time_splitting, song, by_frequency=True),
+                **{
+                    f"{way} {kind}": partial(
+                        write, num_samples, is_copied=way == "copies", is_silent=kind == "silent"
+                    )
+                    for way in ("stems", "copies")
+                    for kind, num_samples in (("files", 1), ("silent", TRIAL), ("whole", TRIAL))
+                },
+                "replaced": partial(write, TRIAL, replaces=True),  # those before left theirs
+            }
+        )
     return FileCosts(
-        opening=opening / TRIAL,
-        stems=stems,
-        copies=copies,
-        splitting=max(0.0, split.taking - equal.taking) / TRIAL,
-        replacing=max(0.0, replaced.closing - equal.closing) / TRIAL,
+        opening=least["opening"].taking / TRIAL,
+        stems=_writing_costs(least, "stems"),
+        copies=_writing_costs(least, "copies"),
+        splitting=max(0.0, least["split"].taking - least["equal"].taking) / TRIAL,
+        replacing=max(0.0, least["replaced"].closing - least["stems whole"].closing) / TRIAL,
     )
-
-
-def _open(path: Path) -> None:
-    with SongCopy() as copy, open_song(path, say=_silent, copy=copy):
-        pass
-
-
-def _least_seconds(run: Callable[[], object]) -> float:
-    """Measure a call's seconds: the least of several, for other programs come in between."""
-    found: list[float] = []
-    while sum(found) < TRIALS_S and len(found) < MOST_TRIALS:
-        began = time.perf_counter()
-        run()
-        found.append(time.perf_counter() - began)
-    return min(found)
 
 
 @dataclass(frozen=True)
-class _Written:
-    """Seconds of four files: until all blocks have been taken, and from then on."""
+class _Seconds:
+    """Of a trial: until all blocks have been taken, and from then on."""
 
     taking: float
-    closing: float
+    closing: float = 0.0
 
     @property
-    def seconds(self) -> float:
+    def whole(self) -> float:
         return self.taking + self.closing
 
 
-def _writing_costs(
-    song: SharedSound, folder: Path, fmt: OutputFormat, *, is_copied: bool
-) -> tuple[WritingCosts, _Written]:
-    """Measure one way of writing files; give what it costs, and `TRIAL` samples of it."""
-    files = _time_writing(song, 1, folder, fmt, is_copied=is_copied)
-    equal = _time_writing(song, TRIAL, folder, fmt, is_copied=is_copied)
-    silent = _time_writing(song, TRIAL, folder, fmt, is_copied=is_copied, is_silent=True)
-    costs = WritingCosts(
-        files=max(files.seconds, SHORTEST_FILES),
-        writing=max(0.0, equal.seconds - files.seconds) / TRIAL,
-        closing=max(0.0, equal.closing - files.closing) / TRIAL,
+def _least(trials: Mapping[str, Callable[[], _Seconds]]) -> dict[str, _Seconds]:
+    """Make trials in turn; give the least of each, for other programs come in between."""
+    found: dict[str, list[_Seconds]] = {name: [] for name in trials}
+    began = time.perf_counter()
+    for _ in range(MOST_TRIALS):
+        for name, trial in trials.items():
+            found[name].append(trial())
+        if time.perf_counter() - began > TRIALS_S:
+            break
+    return {
+        name: _Seconds(min(one.taking for one in some), min(one.closing for one in some))
+        for name, some in found.items()
+    }
+
+
+def _writing_costs(least: Mapping[str, _Seconds], way: str) -> WritingCosts:
+    files, whole, silent = (least[f"{way} {kind}"] for kind in ("files", "whole", "silent"))
+    return WritingCosts(
+        files=max(files.whole, SHORTEST_FILES),
+        writing=max(0.0, whole.whole - files.whole) / TRIAL,
+        closing=max(0.0, whole.closing - files.closing) / TRIAL,
         end=max(files.closing, SHORTEST_END),
         silence=max(0.0, silent.closing - files.closing) / TRIAL,
     )
-    return costs, equal
+
+
+def _time_opening(path: Path) -> _Seconds:
+    began = time.perf_counter()
+    with SongCopy() as copy, open_song(path, say=_silent, copy=copy):
+        return _Seconds(time.perf_counter() - began)
+
+
+def _time_splitting(song: SharedSound, *, by_frequency: bool) -> _Seconds:
+    began = time.perf_counter()
+    for _ in assembled(song, Estimates(TRIAL), can_split=lambda _: by_frequency):
+        pass
+    return _Seconds(time.perf_counter() - began)
 
 
 def _time_writing(
     song: SharedSound,
-    num_samples: int,
     folder: Path,
     fmt: OutputFormat,
+    num_samples: int,
     *,
     is_copied: bool = False,
     replaces: bool = False,
-    is_split: bool = False,
     is_silent: bool = False,
-) -> _Written:
+) -> _Seconds:
     """Measure the writing of a song of which nothing has been estimated.
 
     Args:
         song: Of so many samples or more.
-        num_samples: To write.
         folder: For the files.
         fmt: Of the files.
+        num_samples: To write.
         is_copied: Write one of them, and copy it.
         replaces: Leave earlier files in their places until they are there.
-        is_split: Split it by frequency; else equally.
         is_silent: Take nothing of it.
     """
     paths: dict[str, Path] = {stem: folder / f"{stem}{fmt.suffix}" for stem in STEMS}
     copies: dict[str, str] = dict.fromkeys(STEMS[1:], STEMS[0]) if is_copied else {}
-    takings: list[float] = []
-    closings: list[float] = []
-
-    def write() -> None:
-        if not replaces:
-            for path in paths.values():
-                path.unlink(missing_ok=True)
-        began = time.perf_counter()
-        blocks = assembled(song, Estimates(num_samples), can_split=lambda _: is_split)
-        with StemWriter(
-            paths, num_samples, fmt, copies=copies, is_late=lambda _: is_silent, say=_silent
-        ) as writer:
-            for block in blocks:
-                writer.write(dict(zip(STEMS, block, strict=True)))
-            taken = time.perf_counter()
-        takings.append(taken - began)
-        closings.append(time.perf_counter() - taken)
-
-    _least_seconds(write)
-    return _Written(min(takings), min(closings))
+    if not replaces:
+        for path in paths.values():
+            path.unlink(missing_ok=True)
+    began = time.perf_counter()
+    blocks = assembled(song, Estimates(num_samples), can_split=lambda _: False)
+    with StemWriter(
+        paths, num_samples, fmt, copies=copies, is_late=lambda *_: is_silent, say=_silent
+    ) as writer:
+        for block in blocks:
+            writer.write(dict(zip(STEMS, block, strict=True)))
+        taken = time.perf_counter()
+    return _Seconds(taken - began, time.perf_counter() - taken)
 
 
 def _silent(_line: str) -> None:

@@ -10,7 +10,7 @@ from my_submission.budget.pace import WINDOW, Pace
 SAFETY = 1.5
 """Times what writing is expected to take, that is kept for it; see `safety`."""
 
-SAFETY_PER_PACE = 1 / 16
+SAFETY_PER_PACE = 1 / 10
 """The more of it, the slower the machine: what runs in shorter slices finds less in the caches."""
 
 SLOWEST = 20.0
@@ -21,7 +21,7 @@ LOST = 1.3
 
 
 def safety(pace: float) -> float:
-    """Give how many times what writing is expected to take is kept for it, before it begins.
+    """Give how many times what the end is expected to take is kept for it, before it begins.
 
     While it is written the pace of the blocks before is known, and `SAFETY` will do.
     """
@@ -36,13 +36,15 @@ class Writing:
         whole: Putting estimates together and writing them.
         closing: The part of it that is left once all blocks have been taken: encoding, where a
             common gain is known only then, and copying.
-        ending: What is left to do once the files are to be silent from there on: encoding that,
+        ending: What is left to do once the files are to be silent from there on: closing them,
             and bringing them to their places.
+        silence: Encoding it, if it is all of the song.
     """
 
     whole: float
     closing: float = 0.0
     ending: float = 0.0
+    silence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Finishing:
         stems: Writing a file for each stem. Once more of its closing is kept, because then nothing
             can be done with less any more.
         copies: Writing the file of one stem, and copying it for the others.
-        splitting: Splitting the mixture by frequency, seconds per sample.
+        splitting: Splitting the mixture by frequency, seconds per sample; where some of the stems
+            are there it takes as much less.
         most_splitting: Seconds that are kept for that at most, at any pace: on a machine so slow,
             estimates gain more.
     """
@@ -67,10 +70,11 @@ class Finishing:
         """Give from when on a machine that had become slow would not be done by a deadline."""
         return deadline - SLOWEST * safety(SLOWEST) * self.stems.whole
 
-    def latest(self, deadline: float, num_missing: int, pace: Pace) -> float:
-        """Give when it has to begin, where so many samples have no estimate."""
-        writing = safety(pace.own) * self.stems.whole + self.stems.closing
-        in_full = pace.latest(deadline, writing + self.splitting * num_missing)
+    def latest(self, deadline: float, num_missing: float, pace: Pace) -> float:
+        """Give when it has to begin, where so many samples of the mean stem have no estimate."""
+        kept = safety(pace.own)
+        writing = kept * self.stems.whole + self.stems.closing
+        in_full = pace.latest(deadline, writing + kept * self.splitting * num_missing)
         return max(in_full, pace.latest(deadline - self.most_splitting, writing))
 
 
@@ -81,7 +85,7 @@ class Hurry:
         finishing: What the song's end takes.
         is_copied: Whether one stem is written and copied; else each of them is written.
         num_samples: The song's length.
-        num_missing: Samples without an estimate.
+        num_missing: Samples without an estimate, of the mean stem.
         deadline: When the files must be there, on `clock`.
         pace: How many times longer everything takes than when it was measured, as far as is known.
         clock: Gives seconds.
@@ -91,7 +95,7 @@ class Hurry:
         self,
         finishing: Finishing,
         num_samples: int,
-        num_missing: int,
+        num_missing: float,
         *,
         is_copied: bool,
         deadline: float,
@@ -101,7 +105,7 @@ class Hurry:
         writing = finishing.copies if is_copied else finishing.stems
         self._closing = (1 + 1 / SAFETY) * writing.closing
         self._waiting = writing.closing  # what waits is encoded or copied
-        self._ending = writing.ending
+        self._ending, self._silence = writing.ending, writing.silence
         self._writing = (writing.whole - writing.closing) / num_samples
         self._otherwise = math.inf if is_copied else finishing.copies.whole
         self._splitting = finishing.splitting * num_missing / num_samples
@@ -131,14 +135,15 @@ class Hurry:
         left = self._deadline - self._clock()
         return self._pace * self._otherwise <= left < self._pace * self._left(position) / LOST
 
-    def is_over(self, waiting: float) -> bool:
+    def is_over(self, waiting: float, silent: float) -> bool:
         """Tell whether the files have to be done with now, whatever is not in them yet.
 
         Args:
             waiting: Share of the song that has been taken, and is still to be encoded or copied.
+            silent: Share of the song that would be silent then.
         """
         # What waits can still be ended with less, when it comes to be encoded.
-        work = SAFETY * self._ending + waiting * self._waiting
+        work = SAFETY * (self._ending + silent * self._silence) + waiting * self._waiting
         return self._pace * work > self._deadline - self._clock()
 
     def _left(self, position: int) -> float:

@@ -33,7 +33,7 @@ def written(
     folder: Path,
     stems: dict[str, Audio],
     fmt: OutputFormat,
-    is_late: Callable[[float], bool] | None = None,
+    is_late: Callable[[float, float], bool] | None = None,
     **options: int | dict[str, str],
 ) -> tuple[dict[str, Audio], float | None]:
     """Write block by block; give what the files hold, and until when."""
@@ -46,14 +46,15 @@ def written(
     return sounds, writer.sound_seconds
 
 
-def after(times: int) -> Callable[[float], bool]:
+def after(times: int) -> Callable[[float, float], bool]:
     """Be late once asked so many times."""
     asked = 0
 
-    def is_late(waiting: float) -> bool:
+    def is_late(waiting: float, silent: float) -> bool:
         nonlocal asked
         asked += 1
         assert 0 <= waiting <= 1
+        assert 0 < silent <= 1
         return asked > times
 
     return is_late
@@ -80,6 +81,23 @@ def test_all_stems_are_silent_from_one_place_on(
         assert not part[name][:, end:].any()
 
 
+@pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: f"{fmt.container}-{fmt.subtype}")
+def test_the_silence_that_would_follow_gets_less(
+    tmp_path: Path, stems: dict[str, Audio], fmt: OutputFormat
+) -> None:
+    told: list[float] = []
+
+    def is_late(_waiting: float, silent: float) -> bool:
+        told.append(silent)
+        return False
+
+    written(tmp_path / "whole", stems, fmt, is_late)
+    # What waits in scratch files may all come to be silent; then it is encoded from the start.
+    last = [1 - n * BLOCK_FRAMES / SONG for n in range(NUM_BLOCKS)]
+    assert told[-NUM_BLOCKS:] == pytest.approx(last)
+    assert set(told[:-NUM_BLOCKS]) <= {1.0}
+
+
 def test_a_song_at_its_own_rate_keeps_its_length(tmp_path: Path, stems: dict[str, Audio]) -> None:
     options = {"sample_rate": 48_000, "out_samples": SONG + 12_345}
     part, seconds = written(tmp_path / "part", stems, FLOAT_WAV, after(3), **options)
@@ -102,7 +120,7 @@ def test_silence_takes_no_space(tmp_path: Path) -> None:
     paths = {name: tmp_path / f"{name}.wav" for name in ("a", "b")}
     hour = 3600 * SAMPLE_RATE
     with StemWriter(
-        paths, hour, FLOAT_WAV, copies={"b": "a"}, is_late=lambda _: True, say=pytest.fail
+        paths, hour, FLOAT_WAV, copies={"b": "a"}, is_late=lambda *_: True, say=pytest.fail
     ) as writer:
         writer.write({"a": np.ones((2, 100), np.float32)})
     for path in paths.values():

@@ -33,7 +33,7 @@ def test_a_split_that_takes_long_leaves_the_time_to_the_networks() -> None:
     slow = costs.finishing(SAMPLES, 100.0)
     pace = Pace(Clock())
     assert slow.latest(100.0, SAMPLES, pace) == (1 - SPLITTING_SHARE) * 100
-    assert slow.latest(100.0, 1000, pace) == pytest.approx(99)
+    assert slow.latest(100.0, 1000, pace) == pytest.approx(100 - safety(1.0))
 
 
 def test_what_is_kept_grows_with_the_files_and_with_the_pace() -> None:
@@ -172,21 +172,22 @@ def test_what_is_done_once_all_blocks_are_there_is_kept_for() -> None:
 def test_what_the_silent_rest_takes_is_kept_until_then() -> None:
     clock = Clock()
     ways = {
-        "stems": Writing(WRITING, closing=2.0, ending=1.0),
-        "copies": Writing(COPYING, closing=1.0, ending=0.2),
+        "stems": Writing(WRITING, closing=2.0, ending=0.4, silence=0.8),
+        "copies": Writing(COPYING, closing=1.0, ending=0.1, silence=0.2),
     }
-    for is_copied, waiting, least in (
-        (False, 0.0, SAFETY * 1.0),
-        (False, 0.5, SAFETY * 1.0 + 1.0),
-        (True, 0.0, SAFETY * 0.2),
-        (True, 0.5, SAFETY * 0.2 + 0.5),
+    for is_copied, waiting, silent, least in (
+        (False, 0.0, 1.0, SAFETY * 1.2),
+        (False, 0.0, 0.25, SAFETY * 0.6),
+        (False, 0.5, 1.0, SAFETY * 1.2 + 1.0),
+        (True, 0.0, 1.0, SAFETY * 0.3),
+        (True, 0.5, 0.5, SAFETY * 0.2 + 0.5),
     ):
         for pace in (1.0, 3.0):
             until = pace * least
             early = hurry(clock, until + 0.01, pace, **ways, is_copied=is_copied)
             late = hurry(clock, until - 0.01, pace, **ways, is_copied=is_copied)
-            assert not early.is_over(waiting)
-            assert late.is_over(waiting)
+            assert not early.is_over(waiting, silent)
+            assert late.is_over(waiting, silent)
 
 
 def test_what_a_copied_song_takes_is_noticed_too() -> None:
@@ -195,7 +196,7 @@ def test_what_a_copied_song_takes_is_noticed_too() -> None:
     step = SAMPLES // 10
     for position in range(0, 5 * step, step):  # four times slower than it should be
         assert not copying.is_lost(position)  # there is nothing else to do
-        assert copying.is_over(0.0) == (5.0 - clock.now < 4 * SAFETY * 0.5)
+        assert copying.is_over(0.0, 1.0) == (5.0 - clock.now < 4 * SAFETY * 0.5)
         clock.now += 4 * 0.1 * COPYING
 
 
