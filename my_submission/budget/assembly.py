@@ -59,9 +59,9 @@ class Estimates:
         return self.alone[stem].uncovered(found) if stem in self.alone else found
 
     @property
-    def num_missing(self) -> int:
-        """Samples without an estimate, of the stem that lacks most."""
-        return max(sum(len(gap) for gap in self.missing(stem)) for stem in STEMS)
+    def num_missing(self) -> float:
+        """Samples without an estimate, on average over the stems: a split takes as many times."""
+        return sum(len(gap) for stem in STEMS for gap in self.missing(stem)) / len(STEMS)
 
     def close(self) -> None:
         """Give the disk space back."""
@@ -97,8 +97,10 @@ def assembled(
     ).reshape(-1, 1, 1)
     gaps = [gap for stem in STEMS for gap in estimates.uncovered(stem)]
 
+    known = _Known(estimates)
+
     def rest(start: int, stop: int) -> tuple[Audio, Weights]:
-        known, weights = _known(estimates, start, stop)
+        sound, weights = known.read(start, stop)
         mixture = read_padded(estimates.num_samples, start, stop, song.read)
         if not weights.any():  # what follows would come to the same
             return mixture, 1 - weights
@@ -106,7 +108,10 @@ def assembled(
         # away, so that nothing is left, and no step, where the estimates become whole.
         whole = weights.min(axis=0)
         beyond = 1 - whole / np.maximum(weights, 1e-6)
-        return (1 - whole) * mixture - (beyond[:, None] * known).sum(axis=0), 1 - weights
+        mixture *= 1 - whole
+        for row in np.flatnonzero(weights.any(axis=1)):
+            mixture -= beyond[row] * sound[row]
+        return mixture, 1 - weights
 
     def split(start: int, stop: int, *, by_frequency: bool) -> Audio:
         if by_frequency:
@@ -116,22 +121,43 @@ def assembled(
     way: bool | None = None
     for start in range(0, estimates.num_samples, BLOCK_FRAMES):
         stop = min(start + BLOCK_FRAMES, estimates.num_samples)
-        block, _ = _known(estimates, start, stop)
         # The windows of the split reach over the block's ends.
         if any(gap.start < stop + N_FFT and gap.stop > start - N_FFT for gap in gaps):
             last_way, way = way, can_split(start)
-            block += split(start, stop, by_frequency=way)
+            block = split(start, stop, by_frequency=way)
+            block += known.read(start, stop)[0]
             if last_way not in (None, way):
                 size = min(FADE, stop - start)
                 fade = np.linspace(1, 0, size, dtype=np.float32)
                 before = split(start, start + size, by_frequency=not way)
                 after = split(start, start + size, by_frequency=way)
                 block[..., :size] += fade * (before - after)
+        else:
+            block, _ = known.read(start, stop)
         if estimates.tfc_tdf is not None and estimates.demucs is not None:
             by_demucs, weight = estimates.demucs.read(start, stop)
             # What it replaces is left by the share that it does not have.
             block = (1 - weight * (1 - shares)) * block + (1 - shares) * by_demucs
         yield block
+
+
+class _Known:
+    """What is known of a song's stems; what has just been read is at hand.
+
+    A split reads what its windows reach, of which the block itself is the middle.
+    """
+
+    def __init__(self, estimates: Estimates) -> None:
+        self._estimates = estimates
+        self._span = range(0)
+
+    def read(self, start: int, stop: int) -> tuple[Audio, Weights]:
+        """Give the stems ``[4, 2, n]``, not to be changed, and how far they are known."""
+        if not (self._span.start <= start and stop <= self._span.stop):
+            self._sound, self._weights = _known(self._estimates, start, stop)
+            self._span = range(start, stop)
+        inside = slice(start - self._span.start, stop - self._span.start)
+        return self._sound[..., inside], self._weights[..., inside]
 
 
 def _known(estimates: Estimates, start: int, stop: int) -> tuple[Audio, Weights]:

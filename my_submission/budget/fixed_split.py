@@ -27,6 +27,9 @@ HOP_LENGTH = 8192
 FADE_LENGTH = 2048
 N_FFT = HOP_LENGTH + FADE_LENGTH
 
+ROUNDING = 1e-6
+"""A stem of which less is missing is there: it takes no transform."""
+
 Weights = npt.NDArray[np.float32]
 
 Rest = Callable[[int, int], tuple[Audio, Weights]]
@@ -64,14 +67,19 @@ def fixed_split(rest: Rest, start: int, stop: int) -> Audio:
     lacking = _frames(missing).mean(axis=2, keepdims=True)
     shares = _SHARES[:, None] * lacking
     shares /= np.maximum(shares.sum(axis=0), 1e-6)
-    # Scipy's, because numpy's transform to spectra takes three times as long.
-    spectrum = scipy.fft.rfft(frames)
-    out = np.empty((len(STEMS), 2, count * HOP_LENGTH), np.float32)
-    for index in range(len(STEMS) - 1):
-        _add(out[index], scipy.fft.irfft(shares[index] * spectrum, N_FFT))
+    out = np.zeros((len(STEMS), 2, count * HOP_LENGTH), np.float32)
+    wanted = np.flatnonzero((lacking > ROUNDING).any(axis=(1, 2)))
+    if not len(wanted):
+        return out[..., start - first : stop - first]
     # Shares add up to 1 where anything is missing: the last stem gets what the others leave.
-    _add(out[-1], frames * (lacking.sum(axis=0) > 0))
-    out[-1] -= out[:-1].sum(axis=0)
+    *others, last = wanted
+    _add(out[last], frames * (lacking.sum(axis=0) > 0))
+    if others:
+        # Scipy's, because numpy's transform to spectra takes three times as long.
+        spectrum = scipy.fft.rfft(frames)
+    for index in others:
+        _add(out[index], scipy.fft.irfft(shares[index] * spectrum, N_FFT))
+        out[last] -= out[index]
     return out[..., start - first : stop - first]
 
 

@@ -12,7 +12,7 @@ from my_submission.budget.pace import Pace
 from my_submission.budget.shared import SharedSound
 from my_submission.costs import Costs, PassCost
 from my_submission.parts import PartName
-from my_submission.stems import Audio, Stem
+from my_submission.stems import STEMS, Audio, Stem
 
 PLANNED_SHARE = 0.95
 """Of the time left, that plans make use of: passes take longer at times."""
@@ -78,8 +78,7 @@ class SongRun:
     @property
     def until(self) -> float:
         """When to end with what is there: what is missing takes time, too."""
-        missing = max(0, self.estimates.num_missing - self._running)
-        return self._finishing.latest(self.deadline, missing, self.pace)
+        return self._until_with(self._running, len(STEMS))
 
     @property
     def probe_at(self) -> float:
@@ -170,6 +169,11 @@ class SongRun:
         """Give the disk space back."""
         self.estimates.close()
 
+    def _until_with(self, num_samples: int, num_stems: int) -> float:
+        """Give when to end once so many samples more of so many stems are estimated."""
+        missing = max(0.0, self.estimates.num_missing - num_samples * num_stems / len(STEMS))
+        return self._finishing.latest(self.deadline, missing, self.pace)
+
     def _know(self, ready: Ready) -> None:
         if ready.costs.tfc_tdf and self.estimates.tfc_tdf is None:
             self.estimates.tfc_tdf = Coverage(self.num_samples)
@@ -184,24 +188,42 @@ class SongRun:
 
         Where the machine may have been slow when it was measured, one pass is tried all the same.
         """
-        left = self.until - self.clock()
 
         def worth(item: tuple[Stem, PassCost]) -> float:
             return STEM_GAIN_DB[item[0]] / item[1].seconds
 
         open_stems = [item for item in ready.alone.items() if self.estimates.missing(item[0])]
         for stem, cost in sorted(open_stems, key=worth, reverse=True):
-            gaps = self.estimates.missing(stem)
-            for span, share in (
-                (self._loudness.loudest(gaps, sum(map(len, gaps))), PLANNED_SHARE),
-                (self._loudness.loudest(gaps, cost.samples), TRIED if self._has_tried else inf),
-            ):
-                if self.pace.passes * cost.seconds_for(len(span)) <= share * left:
-                    coverage = self.estimates.alone.setdefault(stem, Coverage(self.num_samples, 1))
-                    run = Run("tfc_tdf", span.start, span.stop, stem=stem)
-                    could_do_less = len(span) > cost.samples
-                    return self._run(runner, run, coverage, (cost,), could_do_less, is_fast)
+            span = self._span_for(self.estimates.missing(stem), cost)
+            if span:
+                coverage = self.estimates.alone.setdefault(stem, Coverage(self.num_samples, 1))
+                run = Run("tfc_tdf", span.start, span.stop, stem=stem)
+                could_do_less = len(span) > cost.samples
+                return self._run(runner, run, coverage, (cost,), could_do_less, is_fast)
         return False
+
+    def _span_for(self, gaps: list[range], cost: PassCost) -> range | None:
+        """Choose the loudest stretch of a stem, as long as there is time for.
+
+        One piece is better than its loudest passes one by one: what these leave between them takes
+        a pass each, however short it is, and is faded at both ends.
+        """
+        most = PLANNED_SHARE * (self.until - self.clock())
+        passes = int(most / (self.pace.passes * cost.seconds))
+        for num_samples in (
+            sum(map(len, gaps)),
+            passes * cost.samples,
+            (passes - 1) * cost.samples,
+        ):
+            span = self._loudness.loudest(gaps, max(num_samples, cost.samples))
+            # What is estimated need not be split.
+            left = PLANNED_SHARE * (self._until_with(len(span), 1) - self.clock())
+            if self.pace.passes * cost.seconds_for(len(span)) <= left:
+                return span
+        span = self._loudness.loudest(gaps, cost.samples)
+        share = TRIED if self._has_tried else inf
+        left = share * (self.until - self.clock())
+        return span if self.pace.passes * cost.seconds_for(len(span)) <= left else None
 
     def _is_plenty(self, work: float, left: float) -> bool:
         """Tell whether there is so much time that a pace misjudged once more will not matter."""

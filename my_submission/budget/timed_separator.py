@@ -1,5 +1,6 @@
 """`TimedSeparator`: four stems before the limit, as good as the time allows."""
 
+import math
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from my_submission.budget.messages import Ready, Task
 from my_submission.budget.pace import Pace, probe
 from my_submission.budget.record import Record
 from my_submission.budget.song_copy import SongCopy
-from my_submission.budget.song_run import PLANNED_SHARE, SongRun
+from my_submission.budget.song_run import PLANNED_SHARE, PLENTY, SongRun
 from my_submission.budget.worker_process import WorkerDiedError, WorkerProcess
 from my_submission.budget.writing import write_stems
 from my_submission.costs import Costs
@@ -166,6 +167,7 @@ class TimedSeparator:
             finishing = files.finishing(num_samples, seconds, replaces=replaces)
             deadline = began + seconds - margin(seconds)
             is_tight = time.monotonic() > finishing.tight_from(deadline)
+            is_tight = is_tight or not self._is_plenty(num_samples, deadline)
             own = self._probe() if is_tight else 1.0
             run = SongRun(
                 copy.sound,
@@ -267,6 +269,14 @@ class TimedSeparator:
         exact = self.costs.scaled(run.pace.passes)
         left = PLANNED_SHARE * (run.latest - time.monotonic()) - exact.set_up
         return make_plan(run.num_samples, run.num_samples, left, exact).step in ("full", "overlap")
+
+    def _is_plenty(self, num_samples: int, deadline: float) -> bool:
+        """Tell whether a song can be planned before it is known how slow the machine is now."""
+        if self._is_fast not in self._known:
+            return True
+        costs = self._known[self._is_fast].costs
+        whole = make_plan(num_samples, num_samples, math.inf, costs).seconds
+        return whole <= PLENTY * (deadline - time.monotonic())
 
     def _ready_in(self, run: SongRun) -> Ready | None:
         """Wait for the worker while a song's time runs; None where it is not there in time.

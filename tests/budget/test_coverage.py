@@ -166,6 +166,15 @@ def test_the_loudest_place_is_found() -> None:
     assert found.start <= 20 * SAMPLE_RATE < 21 * SAMPLE_RATE <= found.stop
 
 
+def test_a_long_stretch_leaves_what_it_does_not_take_in_one_piece() -> None:
+    levels = [0.1, *[0.9] * 6, 0.2, 0.2, 0.2]
+    whole = [range(10 * SAMPLE_RATE)]
+    assert loudness_of(levels).loudest(whole, 7 * SAMPLE_RATE) == range(7 * SAMPLE_RATE)
+    levels.reverse()
+    found = loudness_of(levels).loudest(whole, 7 * SAMPLE_RATE)
+    assert found == range(3 * SAMPLE_RATE, 10 * SAMPLE_RATE)
+
+
 def test_the_loudest_place_does_not_depend_on_blocks(rng: np.random.Generator) -> None:
     sound = rng.uniform(-1, 1, (2, 20 * SAMPLE_RATE)).astype(np.float32)
     sound[:, : 9 * SAMPLE_RATE] *= 0.5

@@ -170,9 +170,12 @@ def test_twenty_times_slower_from_the_start_estimates_something_loud(
     covered = [s for coverage in run.estimates.alone.values() for s in coverage.stretches]
     assert covered
     assert "split" in steps_of(degraded_stretches(run))
-    # Where only pieces fit, the first ones are the loudest: near the end.
+    # Where only a piece fits, it is the loudest: near the end; and no piece leaves holes of less
+    # than a pass, which would take one each.
     pieces = [made for made in runner.runs if made.stem and len(made.span) < run.num_samples]
-    assert all(made.start > SECONDS // 2 * SAMPLE_RATE for made in pieces[:3])
+    assert pieces[0].stop == run.num_samples
+    estimated = run.estimates.alone[pieces[0].stem or "bass"]
+    assert all(len(gap) >= costs.region for gap in estimated.gaps())
 
 
 @pytest.mark.parametrize("costs", [BOTH, TFC_TDF_ONLY, DEMUCS_ONLY])
@@ -217,9 +220,32 @@ def test_without_time_nothing_is_begun(clock: Clock, make_run: MakeRun) -> None:
 def test_time_for_writing_is_kept(clock: Clock, make_run: MakeRun) -> None:
     run, runner = make_run(100.0, writing=20.0, splitting=1e-6), FakeRunner(BOTH, clock)
     compute(run, runner, BOTH)
-    left = 100.0 - 20.0 - 1e-6 * run.estimates.num_missing
+    left = 100.0 - 20.0 - safety(1.0) * 1e-6 * run.estimates.num_missing
     assert clock.now <= left + 1e-9
     assert clock.now > 0.5 * left
+
+
+def test_a_stem_that_does_not_fit_as_a_whole_is_estimated_in_one_piece(
+    clock: Clock, make_run: MakeRun
+) -> None:
+    # Of seventeen passes there is time for ten, which are measured as they come to be.
+    run, runner = make_run(11.0), FakeRunner(TFC_TDF_ONLY, clock)
+    compute(run, runner, TFC_TDF_ONLY)
+    made = runner.runs[0]
+    assert made.stem is not None
+    assert len(made.span) == 10 * TFC_TDF_ONLY.region
+    assert made.stop == run.num_samples  # it is loudest near the end
+
+
+def test_time_for_the_split_of_what_a_run_estimates_is_not_kept(
+    clock: Clock, make_run: MakeRun
+) -> None:
+    # One stem takes 17 s, the split of all 20; once it is estimated the others' take 15.
+    splitting = 20 / safety(1.0) / (SECONDS * SAMPLE_RATE)
+    run, runner = make_run(17 / 0.95 + 15.1, splitting=splitting), FakeRunner(TFC_TDF_ONLY, clock)
+    compute(run, runner, TFC_TDF_ONLY)
+    assert len(runner.runs[0].span) == run.num_samples
+    assert not run.estimates.missing(runner.runs[0].stem or "bass")
 
 
 def test_low_precision_is_asked_for_and_told(clock: Clock, make_run: MakeRun) -> None:

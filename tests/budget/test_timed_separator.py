@@ -1,7 +1,7 @@
 """`TimedSeparator` with time to spare, and how it tells what it did."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from demucs.htdemucs import HTDemucs
 
 from my_submission import DemixError, Separator
 from my_submission.audio.output import FLOAT_WAV, OutputFormat
+from my_submission.budget import timed_separator
 from my_submission.budget.messages import Task
 from my_submission.budget.timed_separator import TimedSeparator
 from my_submission.stems import SAMPLE_RATE, STEMS
@@ -61,6 +62,29 @@ def test_with_time_to_spare_files_are_the_same_bit_by_bit(
     assert said[0].endswith(f"used {record.used_seconds:.1f} of 600 s")
     assert seen == sorted(seen)
     assert seen[-1] == (26 * SAMPLE_RATE, 26 * SAMPLE_RATE)
+
+
+def test_where_time_may_be_short_the_first_plan_knows_how_slow_the_machine_is(
+    both: TimedSeparator, long_song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probes: list[float] = []
+
+    def probe() -> float:
+        probes.append(8.0)
+        return 8.0
+
+    monkeypatch.setattr(timed_separator, "probe", probe)
+    record = both.separate_to_files(long_song, stems_in(tmp_path / "plenty"), PLENTY)
+    assert (probes, record.revisions[0][1]) == ([], "full")
+    known = both._known[False]
+    length = 13 * SAMPLE_RATE
+    seconds = known.costs.tfc_tdf_seconds(length) + known.costs.demucs_seconds(length)
+    # As if the whole recipe took most of the limit at full speed.
+    long = replace(known, costs=known.costs.scaled(0.8 * PLENTY / seconds))
+    monkeypatch.setitem(both._known, False, long)
+    record = both.separate_to_files(long_song, stems_in(tmp_path / "short"), PLENTY)
+    assert probes
+    assert record.revisions[0][1] != "full"
 
 
 def require_the_same(system: str, models: Path, song: Path, folder: Path) -> None:
