@@ -174,14 +174,14 @@ class Loudness:
             gaps: At least one.
             num_samples: Of the stretch; it is longer where little would be left of the gap, and
                 does not begin so near its start that what is left there could not be faded. One
-                of half a gap or more lies at an end of it: so what is left is in one piece.
+                of a quarter of a gap or more lies at an end of it: so what is left is in one piece.
         """
         sums = np.concatenate([[0.0], np.cumsum(self._energies)])
         best, best_energy = gaps[0][:num_samples], -1.0
         for gap in gaps:
             last = max(gap.start, gap.stop - num_samples)
             between = range(gap.start + 2 * FADE, last, self.RESOLUTION)
-            later = (*(between if 2 * num_samples < len(gap) else ()), last)
+            later = (*(between if 4 * num_samples < len(gap) else ()), last)
             for start in (gap.start, *(start for start in later if start >= gap.start + 2 * FADE)):
                 stop = min(start + num_samples, gap.stop)
                 first_block, last_block = (
