@@ -2,9 +2,8 @@
 
 import math
 import time
-import weakref
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -16,11 +15,12 @@ from my_submission.budget.file_costs import FileCosts, measure_files
 from my_submission.budget.finishing import margin
 from my_submission.budget.ladder import Plan, make_plan
 from my_submission.budget.messages import Ready, Task
-from my_submission.budget.pace import Pace, probe
+from my_submission.budget.networks import Networks
+from my_submission.budget.pace import Pace
 from my_submission.budget.record import Record
 from my_submission.budget.song_copy import SongCopy
 from my_submission.budget.song_run import PLANNED_SHARE, PLENTY, SongRun
-from my_submission.budget.worker_process import WorkerDiedError, WorkerProcess
+from my_submission.budget.worker_process import WorkerDiedError
 from my_submission.budget.writing import write_stems
 from my_submission.costs import Costs
 from my_submission.errors import DemixError
@@ -28,9 +28,6 @@ from my_submission.stems import SAMPLE_RATE
 
 RESTARTS = 1
 """Times that a song goes on with a new worker where one has died."""
-
-GUESSED_GAIN = 2.0
-"""How much faster low precision is taken to be until it has been measured."""
 
 LONG_SET_UP = 3600.0
 """Seconds that loading may take where nobody has set a limit."""
@@ -48,11 +45,8 @@ class TimedSeparator:
 
     def __init__(self, task: Task, *, say: Callable[[str], None]) -> None:
         self._task, self._say = task, say
-        self._workers: list[WorkerProcess] = []  # one at most
-        self._is_fast, self._can_be_fast = False, True
-        self._known: dict[bool, Ready] = {}  # by whether it is the one in low precision
+        self._networks = Networks(task, say)
         self._files: dict[OutputFormat, FileCosts] = {}
-        weakref.finalize(self, _end_all, self._workers)
 
     def set_up(self, fmt: OutputFormat = FLOAT_WAV, seconds: float = LONG_SET_UP) -> None:
         """Load the networks, and measure what they and writing cost.
@@ -67,11 +61,11 @@ class TimedSeparator:
         until = time.monotonic() + seconds
         try:
             self.file_costs(fmt)  # before the networks are loaded, which keeps all cores busy
-            self._start(is_fast=False)
-            if self._ready(until) is None:
+            self._networks.start(is_fast=False)
+            if self._networks.ready(until) is None:
                 self._say(f"{self._task.system} is not loaded after {seconds:.0f} s: songs wait")
         except WorkerDiedError as error:
-            how = self._end()
+            how = self._networks.end()
             raise DemixError(
                 f"the process that loads {self._task.system} was {str(error) or how}: "
                 "it may need more memory than there is"
@@ -80,7 +74,7 @@ class TimedSeparator:
     @property
     def is_set_up(self) -> bool:
         """Whether the networks have been loaded and measured."""
-        return False in self._known
+        return False in self._networks.known
 
     @property
     def costs(self) -> Costs:
@@ -91,7 +85,7 @@ class TimedSeparator:
         """
         if not self.is_set_up:
             raise ValueError("set_up comes first")
-        return self._known[False].costs
+        return self._networks.known[False].costs
 
     def file_costs(self, fmt: OutputFormat) -> FileCosts:
         """Give what files of a format cost, measured when it is first asked for."""
@@ -122,7 +116,7 @@ class TimedSeparator:
             num_samples,
             PLANNED_SHARE * (latest - opening),
             self.costs,
-            self._fast_costs(self._known[False]),
+            self._networks.fast_costs(self._networks.known[False]),
         )
         return replace(plan, seconds=opening + plan.seconds + files.writing_song(num_samples))
 
@@ -168,7 +162,7 @@ class TimedSeparator:
             deadline = began + seconds - margin(seconds)
             is_tight = time.monotonic() > finishing.tight_from(deadline)
             is_tight = is_tight or not self._is_plenty(num_samples, deadline)
-            own = self._probe() if is_tight else 1.0
+            own = self._networks.probe() if is_tight else 1.0
             run = SongRun(
                 copy.sound,
                 num_samples,
@@ -176,18 +170,18 @@ class TimedSeparator:
                 deadline=deadline,
                 finishing=finishing,
                 clock=time.monotonic,
-                pace=Pace(time.monotonic, self._probe, own=own),
+                pace=Pace(time.monotonic, self._networks.probe, own=own),
                 progress=progress,
             )
             stack.callback(run.close)
-            stack.callback(self._resume)
+            stack.callback(self._networks.resume)
             try:
                 self._compute(run, incidents)
             except BaseException:
                 # What has been half said is not to be taken up by the next song.
-                self._replace()
+                self._networks.replace()
                 raise
-            self._make_ready()
+            self._networks.make_ready()
             sound_seconds = write_stems(
                 run,
                 copy,
@@ -215,7 +209,7 @@ class TimedSeparator:
 
     def close(self) -> None:
         """End the networks' process."""
-        _end_all(self._workers)
+        self._networks.end()
 
     def __enter__(self) -> Self:
         return self
@@ -230,39 +224,31 @@ class TimedSeparator:
 
     def _compute(self, run: SongRun, incidents: list[str]) -> None:
         """Let the worker run what there is time for; start another where it dies."""
-        if self._workers and self._is_fast and self._has_time_for_exact(run):
-            self._replace()
+        if self._networks.workers and self._networks.is_fast and self._has_time_for_exact(run):
+            self._networks.replace()
         while time.monotonic() < run.latest:
-            is_measured = self._is_fast not in self._known
+            is_measured = self._networks.present is None
             try:
-                if not self._workers:
-                    self._start(self._is_fast)
+                if not self._networks.workers:
+                    self._networks.start(self._networks.is_fast)
                 ready = self._ready_in(run)
                 if ready is None:
                     return
                 if is_measured:
                     run.pace.passes = 1.0  # at the machine's present speed
-                fast = self._fast_costs(ready)
-                if not run.compute(self._workers[0], ready, fast, self._is_fast):
+                fast = self._networks.fast_costs(ready)
+                if not run.compute(self._networks.workers[0], ready, fast, self._networks.is_fast):
                     return
-                self._end()
-                self._is_fast = True
+                self._networks.end()
+                self._networks.is_fast = True
             except WorkerDiedError as error:
-                how = self._end()
+                how = self._networks.end()
                 incidents.append(f"the process that runs the networks was {str(error) or how}")
                 self._say(incidents[-1])
-                if self._is_fast and is_measured:  # it has never been there
-                    self._is_fast = self._can_be_fast = False
+                if self._networks.is_fast and is_measured:  # it has never been there
+                    self._networks.is_fast = self._networks.can_be_fast = False
                 if len(incidents) > RESTARTS:
                     return
-
-    def _fast_costs(self, ready: Ready) -> Costs | None:
-        """Give what low precision costs where it is an option that is not taken yet."""
-        if not ready.could_be_faster or self._is_fast or not self._can_be_fast:
-            return None
-        if True in self._known:
-            return self._known[True].costs
-        return replace(ready.costs.scaled(1 / GUESSED_GAIN), set_up=ready.costs.set_up)
 
     def _has_time_for_exact(self, run: SongRun) -> bool:
         """Tell whether a song after one in low precision can have better, loading included."""
@@ -272,9 +258,9 @@ class TimedSeparator:
 
     def _is_plenty(self, num_samples: int, deadline: float) -> bool:
         """Tell whether a song can be planned before it is known how slow the machine is now."""
-        if self._is_fast not in self._known:
+        if self._networks.present is None:
             return True
-        costs = self._known[self._is_fast].costs
+        costs = self._networks.present.costs
         whole = make_plan(num_samples, num_samples, math.inf, costs).seconds
         return whole <= PLENTY * (deadline - time.monotonic())
 
@@ -286,7 +272,7 @@ class TimedSeparator:
         """
         while True:
             try:
-                ready = self._ready(min(run.latest, run.probe_at))
+                ready = self._networks.ready(min(run.latest, run.probe_at))
             except DemixError as error:
                 if not self.is_set_up:
                     raise
@@ -294,64 +280,3 @@ class TimedSeparator:
             if ready is not None or time.monotonic() >= run.latest:
                 return ready
             run.pace.look()
-
-    def _ready(self, until: float) -> Ready | None:
-        """Wait until the worker has loaded and ended what it still runs; None if that is late."""
-        worker = self._workers[0]
-        while worker.ready is None or worker.is_running:
-            if worker.event(until - time.monotonic()) is None:
-                return None
-        return self._known.setdefault(self._is_fast, worker.ready)
-
-    def _start(self, is_fast: bool) -> None:
-        self._is_fast = is_fast
-        task = replace(self._task, known=self._known.get(is_fast))
-        if is_fast:
-            task = replace(task, precision="fast")
-        self._workers[:] = [WorkerProcess(task, self._say)]
-
-    def _end(self) -> str:
-        """End the worker; say how it had ended if it had."""
-        return _end_all(self._workers)
-
-    def _make_ready(self) -> None:
-        """Have a worker for the next song, which waits until this one is written."""
-        if not self._workers:
-            self._replace()
-        for worker in self._workers:
-            try:
-                if worker.is_running:
-                    costs = self._known[self._is_fast].costs
-                    longest = max(cost.together for cost in (*costs.tfc_tdf, *costs.demucs))
-                    if longest > costs.set_up:
-                        raise WorkerDiedError
-                    worker.stop()
-            except WorkerDiedError:
-                self._replace()
-        for worker in self._workers:
-            worker.pause()
-
-    def _probe(self) -> float:
-        """Measure this process's pace without the networks, which do not run at the end either."""
-        for worker in self._workers:
-            worker.pause()
-        try:
-            return probe()
-        finally:
-            self._resume()
-
-    def _resume(self) -> None:
-        for worker in self._workers:
-            worker.resume()
-
-    def _replace(self) -> None:
-        self._end()
-        with suppress(WorkerDiedError):  # else the next song tries again
-            self._start(is_fast=False)
-
-
-def _end_all(workers: list[WorkerProcess]) -> str:
-    how = "ended"
-    while workers:
-        how = workers.pop().end()
-    return how

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from my_submission.budget.coverage import Loudness
+from my_submission.budget.ladder import Step
 from my_submission.budget.messages import Ended, Event, Passed, Ready, Run, Written
+from my_submission.budget.record import Degraded
 from my_submission.budget.shared import SharedSound
+from my_submission.budget.song_run import SongRun
 from my_submission.costs import Costs, PassCost
 from my_submission.stems import SAMPLE_RATE, STEMS
 
@@ -23,8 +26,15 @@ BOTH = Costs(TFC_TDF, DEMUCS, 5.0)
 TFC_TDF_ONLY = Costs(TFC_TDF, (), 5.0)
 DEMUCS_ONLY = Costs((), DEMUCS, 5.0)
 
+SECONDS = 200
+"""Of most songs here."""
+
+NEEDED = BOTH.tfc_tdf_seconds(SECONDS * SAMPLE_RATE) + BOTH.demucs_seconds(SECONDS * SAMPLE_RATE)
+
 MOST_RUNS = 500
 """More than any song needs: a loop that does not end is an error, not a test that hangs."""
+
+MakeRun = Callable[..., SongRun]
 
 
 @dataclass
@@ -138,3 +148,15 @@ def ready_with(costs: Costs) -> Ready:
     """Give what a worker says that has loaded a system with these costs."""
     alone = dict(zip(STEMS, costs.tfc_tdf, strict=False))
     return Ready(costs, alone, dict.fromkeys(STEMS, 0.5), False)
+
+
+def compute(run: SongRun, runner: FakeRunner, costs: Costs, fast: Costs | None = None) -> bool:
+    return run.compute(runner, ready_with(costs), fast, False)
+
+
+def everywhere(step: Step, detail: str) -> Degraded:
+    return Degraded(0, SECONDS, step, list(STEMS), detail)
+
+
+def steps_of(degraded: list[Degraded]) -> set[str]:
+    return {stretch.step for stretch in degraded}

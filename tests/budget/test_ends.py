@@ -22,8 +22,9 @@ from pathlib import Path
 from my_submission.budget.messages import Task
 from my_submission.budget.timed_separator import TimedSeparator
 separator = TimedSeparator(Task("starter"), say=print)
-separator._start(is_fast=False)
-while separator._workers[0].event(60) is None or separator._workers[0].ready is None:
+separator._networks.start(is_fast=False)
+(worker,) = separator._networks.workers
+while worker.event(60) is None or worker.ready is None:
     pass
 {then}
 time.sleep(600)
@@ -77,7 +78,7 @@ def worker_of(process: subprocess.Popen[str]) -> psutil.Process:
 def test_the_worker_ends_where_its_parent_is_killed(
     started: list[subprocess.Popen[str]], models: Path, tmp_path: Path, state: str
 ) -> None:
-    then = "separator._workers[0].pause()" if state == "is paused" else ""
+    then = "worker.pause()" if state == "is paused" else ""
     code = CODE.format(then=f"{then}\nprint('now', flush=True)")
     process = begin(started, models, ["-c", code], tmp_path)
     assert process.stdout is not None

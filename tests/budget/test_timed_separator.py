@@ -12,7 +12,7 @@ from demucs.htdemucs import HTDemucs
 
 from my_submission import DemixError, Separator
 from my_submission.audio.output import FLOAT_WAV, OutputFormat
-from my_submission.budget import timed_separator
+from my_submission.budget import networks
 from my_submission.budget.messages import Task
 from my_submission.budget.timed_separator import TimedSeparator
 from my_submission.stems import SAMPLE_RATE, STEMS
@@ -73,15 +73,15 @@ def test_where_time_may_be_short_the_first_plan_knows_how_slow_the_machine_is(
         probes.append(8.0)
         return 8.0
 
-    monkeypatch.setattr(timed_separator, "probe", probe)
+    monkeypatch.setattr(networks, "probe", probe)
     record = both.separate_to_files(long_song, stems_in(tmp_path / "plenty"), PLENTY)
     assert (probes, record.revisions[0][1]) == ([], "full")
-    known = both._known[False]
+    known = both._networks.known[False]
     length = 13 * SAMPLE_RATE
     seconds = known.costs.tfc_tdf_seconds(length) + known.costs.demucs_seconds(length)
     # As if the whole recipe took most of the limit at full speed.
     long = replace(known, costs=known.costs.scaled(0.8 * PLENTY / seconds))
-    monkeypatch.setitem(both._known, False, long)
+    monkeypatch.setitem(both._networks.known, False, long)
     record = both.separate_to_files(long_song, stems_in(tmp_path / "short"), PLENTY)
     assert probes
     assert record.revisions[0][1] != "full"
@@ -184,11 +184,11 @@ def test_an_unknown_system_and_missing_weights_are_one_line(tmp_path: Path) -> N
 def test_closing_ends_the_process(models: Path) -> None:
     before = {process.pid for process in workers()}
     separator = TimedSeparator(Task("starter", models), say=lambda line: None)
-    separator._start(is_fast=False)
+    separator._networks.start(is_fast=False)
     (process,) = (process for process in workers() if process.pid not in before)
     separator.close()
     assert not process.is_running()
-    separator._start(is_fast=False)
+    separator._networks.start(is_fast=False)
     (process,) = (process for process in workers() if process.pid not in before)
     del separator  # nobody has closed it
     assert not process.is_running()

@@ -1,5 +1,6 @@
 """The worker's process, found and hindered as a busy machine would."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,9 +11,12 @@ import numpy as np
 import psutil
 import soundfile
 
+from my_submission.budget.record import Record
 from my_submission.budget.timed_separator import TimedSeparator
 from my_submission.budget.worker_process import WorkerProcess
 from my_submission.stems import STEMS
+
+PLENTY = 600.0
 
 
 def workers(parent: int | None = None) -> list[psutil.Process]:
@@ -34,7 +38,7 @@ def _words(process: psutil.Process) -> list[str]:
 
 def worker(separator: TimedSeparator) -> psutil.Process:
     """Give a separator's worker."""
-    (only,) = separator._workers
+    (only,) = separator._networks.workers
     return psutil.Process(only.pid)
 
 
@@ -44,7 +48,7 @@ def stuck(separator: TimedSeparator) -> Iterator[None]:
     with patch.object(WorkerProcess, "resume"):
         worker(separator).suspend()
         yield
-    separator._resume()
+    separator._networks.resume()
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
@@ -71,3 +75,25 @@ def require_stems(song: Path, folder: Path) -> None:
     assert sorted(p.name for p in folder.iterdir()) == sorted(
         [*(f"{stem}.wav" for stem in STEMS), record]
     )
+
+
+def separate(
+    separator: TimedSeparator,
+    song: Path,
+    folder: Path,
+    limit: float,
+    progress: Callable[[int, int], None] | None = None,
+) -> Record:
+    """Separate a song and require that it was in time, and says what it did."""
+    began = time.monotonic()
+    record = separator.separate_to_files(song, stems_in(folder), limit, progress=progress)
+    assert time.monotonic() - began < limit
+    assert record.used_seconds < limit
+    require_stems(song, folder)
+    assert json.loads((folder / f"{song.stem}.budget.json").read_text())["step"] == record.step
+    return record
+
+
+def require_full(separator: TimedSeparator, song: Path, folder: Path) -> None:
+    record = separate(separator, song, folder, PLENTY)
+    assert (record.step, record.degraded, record.incidents) == ("full", [], [])
