@@ -7,6 +7,7 @@ import pytest
 from my_submission.budget.finishing import safety
 from my_submission.budget.messages import Event, Written
 from my_submission.budget.record import degraded_stretches
+from my_submission.budget.song_run import STEM_GAIN_DB
 from my_submission.costs import Costs
 from my_submission.stems import SAMPLE_RATE, STEMS
 from tests.budget.fakes import (
@@ -111,6 +112,19 @@ def test_time_for_the_split_of_what_a_run_estimates_is_not_kept(
     compute(run, runner, TFC_TDF_ONLY)
     assert len(runner.runs[0].span) == run.num_samples
     assert not run.estimates.missing(runner.runs[0].stem or "bass")
+
+
+def test_what_the_others_leave_does_for_the_stem_that_gains_nothing(
+    clock: Clock, make_run: MakeRun
+) -> None:
+    # Each stem takes 17 s: there is time for all of them, but not as the recipe has them.
+    run, runner = make_run(68 / 0.95 - 0.1), FakeRunner(TFC_TDF_ONLY, clock)
+    compute(run, runner, TFC_TDF_ONLY)
+    gains = [STEM_GAIN_DB[made.stem] for made in runner.runs if made.stem is not None]
+    assert gains == sorted(gains, reverse=True)
+    assert [stem for stem in STEMS if run.estimates.missing(stem)] == [
+        stem for stem in STEMS if STEM_GAIN_DB[stem] <= 0
+    ]
 
 
 class StuckRunner(FakeRunner):
