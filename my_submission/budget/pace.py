@@ -76,6 +76,11 @@ class Pace:
         self._has_passed, self._since, self._last = True, now, pace
 
     @property
+    def is_guess(self) -> bool:
+        """Whether only a probe as the song began says that passes are slow."""
+        return not self._has_passed and self.passes > 1
+
+    @property
     def suspicious_at(self) -> float:
         """When `check` is due: the last pass was another than before, or this one takes long."""
         again = self.again

@@ -69,7 +69,7 @@ class SongRun:
         self._song, self._loudness, self._progress = song, loudness, progress
         self._finishing = finishing
         self._running = 0  # samples that the run under way has estimated of all stems
-        self._has_tried = self._is_split = False
+        self._has_tried = self._is_split = self._is_trial = False
 
     @property
     def latest(self) -> float:
@@ -112,15 +112,20 @@ class SongRun:
                 0 if demucs is None else demucs.missing,
                 PLANNED_SHARE * left,
                 ready.costs.scaled(self.pace.passes),
-                None if fast is None else fast.scaled(self.pace.passes),
+                # There is no way back from low precision, so a guess is not enough.
+                None if fast is None or self.pace.is_guess else fast.scaled(self.pace.passes),
             )
             self._note(plan)
             if plan.is_fast:
                 return True
             if tfc_tdf is not None and missing and plan.step == "split":
-                self._is_split = True
-            elif self._is_split and self._is_plenty(ready.costs.tfc_tdf_seconds(missing), left):
-                self._is_split = False  # the machine has become faster
+                self._is_split, self._is_trial = True, self.pace.is_guess
+            elif self._is_split and (
+                self._is_trial
+                or not self._gainful(ready)
+                or self._is_plenty(ready.costs.tfc_tdf_seconds(missing), left)
+            ):
+                self._is_split = False  # the machine has become faster, or was never so slow
             if tfc_tdf is not None and missing and self._is_split:
                 has_ended = self._run_single_stem(runner, ready, is_fast)
             elif tfc_tdf is not None and missing:
@@ -189,20 +194,32 @@ class SongRun:
 
         Where the machine may have been slow when it was measured, one pass is tried all the same.
         """
-
-        def worth(item: tuple[Stem, PassCost]) -> float:
-            return STEM_GAIN_DB[item[0]] / item[1].seconds
-
-        for stem, cost in sorted(ready.alone.items(), key=worth, reverse=True):
-            if STEM_GAIN_DB[stem] <= 0 or not self.estimates.missing(stem):
-                continue
+        for stem, cost in self._gainful(ready):
             span = self._span_for(self.estimates.missing(stem), cost)
             if span:
+                if self._is_trial:  # what is left of it goes on from there
+                    span = span[: cost.samples]
                 coverage = self.estimates.alone.setdefault(stem, Coverage(self.num_samples, 1))
                 run = Run("tfc_tdf", span.start, span.stop, stem=stem)
                 could_do_less = len(span) > cost.samples
                 return self._run(runner, run, coverage, (cost,), could_do_less, is_fast)
         return False
+
+    def _gainful(self, ready: Ready) -> list[tuple[Stem, PassCost]]:
+        """List the stems of which something is missing that gain by it, the most per second first.
+
+        What the others leave does for the rest.
+        """
+
+        def worth(item: tuple[Stem, PassCost]) -> float:
+            return STEM_GAIN_DB[item[0]] / item[1].seconds
+
+        gainful = [
+            (stem, cost)
+            for stem, cost in ready.alone.items()
+            if STEM_GAIN_DB[stem] > 0 and self.estimates.missing(stem)
+        ]
+        return sorted(gainful, key=worth, reverse=True)
 
     def _span_for(self, gaps: list[range], cost: PassCost) -> range | None:
         """Choose the loudest stretch of a stem, as long as there is time for.

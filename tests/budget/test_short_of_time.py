@@ -147,3 +147,28 @@ def test_nothing_else_is_begun_while_a_pass_goes_on(clock: Clock, make_run: Make
     assert not compute(run, runner, TFC_TDF_ONLY)
     assert len(runner.runs) == 1
     assert clock.now <= 2 * NEEDED
+
+
+@pytest.mark.parametrize("costs", [BOTH, TFC_TDF_ONLY])
+@pytest.mark.parametrize("times_needed", [1.3, 1.6, 1.9])
+@pytest.mark.parametrize("can_be_fast", [False, True])
+def test_a_neighbour_as_the_song_begins_costs_a_pass_at_most(
+    clock: Clock, make_run: MakeRun, costs: Costs, times_needed: float, can_be_fast: bool
+) -> None:
+    samples = SECONDS * SAMPLE_RATE
+    needed = costs.tfc_tdf_seconds(samples) + costs.demucs_seconds(samples)
+    run, runner = make_run(times_needed * needed, own=2.0), FakeRunner(costs, clock)
+    fast = costs.scaled(0.5) if can_be_fast else None
+    assert not compute(run, runner, costs, fast)
+    assert degraded_stretches(run) == []
+
+
+@pytest.mark.parametrize(("times_needed", "slowness", "slow_until"), [(2.5, 6, 15), (1.9, 3, 5)])
+def test_what_a_machine_that_becomes_faster_has_time_for_is_computed(
+    clock: Clock, make_run: MakeRun, times_needed: float, slowness: float, slow_until: float
+) -> None:
+    needed = TFC_TDF_ONLY.tfc_tdf_seconds(SECONDS * SAMPLE_RATE)
+    run = make_run(times_needed * needed)
+    runner = FakeRunner(TFC_TDF_ONLY, clock, lambda now: slowness if now < slow_until else 1.0)
+    compute(run, runner, TFC_TDF_ONLY)
+    assert degraded_stretches(run) == []
