@@ -12,6 +12,7 @@ from demucs.demucs import DConv, Demucs, LocalState
 from demucs.hdemucs import HDecLayer, HDemucs, HEncLayer
 from demucs.htdemucs import HTDemucs
 from torch import Tensor, nn
+from torch.nn import functional
 
 from my_submission.compute import Compute
 from my_submission.networks import (
@@ -20,6 +21,7 @@ from my_submission.networks import (
     demucs_local_attention,
     demucs_residual,
 )
+from my_submission.networks.demucs_attention import ATTENDING_STEPS, attend_in_low_precision
 from my_submission.networks.demucs_fast import accelerate
 from my_submission.networks.demucs_frequency import FrequencyDecoder, FrequencyEncoder
 from my_submission.networks.demucs_hybrid import runs_faster
@@ -188,6 +190,18 @@ def test_attention_in_blocks(time: int) -> None:
     x = torch.randn(2, 16, time)
     with torch.inference_mode():
         assert relative_error(ours(x), theirs(x)) < 1e-5
+
+
+@pytest.mark.parametrize(("to", "source"), [(1, 3), (ATTENDING_STEPS, 7), (600, ATTENDING_STEPS)])
+def test_attention_in_low_precision_is_torch_s(to: int, source: int) -> None:
+    queries = torch.randn(2, to, 3, 8).transpose(1, 2)
+    keys, values = torch.randn(2, 2, source, 3, 8).transpose(2, 3)
+    expected = functional.scaled_dot_product_attention(queries, keys, values)
+    found = attend_in_low_precision(queries, keys, values)
+    assert found.shape == expected.shape
+    assert relative_error(found, expected) < 1e-5
+    rounded = attend_in_low_precision(*(x.bfloat16() for x in (queries, keys, values)))
+    assert 30 < decibels(rounded.float(), expected) < 100
 
 
 def test_the_norm_of_a_branch_keeps_its_digits_far_from_zero() -> None:
