@@ -12,7 +12,7 @@ import soundfile
 
 from evaluator.music_demixing import MusicDemixingPredictor
 from my_submission import DemixError, Separator, predictor, user_config
-from my_submission.budget import timed_separator
+from my_submission.budget import networks
 from my_submission.budget.messages import Task
 from my_submission.budget.worker_process import WorkerProcess
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio
@@ -61,7 +61,7 @@ def test_networks_are_loaded_once_and_in_set_up(
             loaded.append(task)
             super().__init__(task, say)
 
-    monkeypatch.setattr(timed_separator, "WorkerProcess", Counting)
+    monkeypatch.setattr(networks, "WorkerProcess", Counting)
     submission = predictor.DemixPredictor()
     assert loaded == []
     submission.prediction_setup()
