@@ -13,7 +13,7 @@ from my_submission.errors import DemixError
 from my_submission.networks import demucs_v2_frames
 from my_submission.networks.demucs_v2 import DemucsV2, center_trim, load_demucs_v2
 from my_submission.networks.demucs_v2_frames import FramewiseDemucsV2, open_demucs_v2
-from my_submission.networks.lstm import SequencesLstm
+from my_submission.networks.lstm import PackedLstm, SequencesLstm
 from my_submission.separators.demucs import (
     STATISTICS_BLOCK,
     DemucsSeparator,
@@ -159,13 +159,16 @@ def test_weights_are_in_memory_once() -> None:
     assert not sum(p.numel() for name, p in network.named_parameters() if "weight" in name)
 
 
+@pytest.mark.parametrize("kind", [SequencesLstm, PackedLstm])
 @pytest.mark.parametrize("lengths", [[1], [130], [64, 1, 129, 5]])
-def test_the_lstm_of_sequences_is_torch_s(lengths: list[int]) -> None:
+def test_the_lstm_of_sequences_is_torch_s(
+    lengths: list[int], kind: type[SequencesLstm | PackedLstm]
+) -> None:
     lstm = torch.nn.LSTM(6, 5, num_layers=2, bidirectional=True)
     sequences = [torch.randn(length, 6) for length in lengths]
     with torch.no_grad():
         expected = [lstm(sequence)[0] for sequence in sequences]
-        found = SequencesLstm(lstm)(sequences)
+        found = kind(lstm)(sequences)
     for index, alone in enumerate(expected):
         assert (found[: len(alone), index] - alone).abs().max() < 1e-6
 

@@ -83,7 +83,7 @@ class Attention(nn.Module):
 
 
 def attend_in_low_precision(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Compute `scaled_dot_product_attention`, which in bfloat16 takes a CPU twice as long.
+    """Compute `scaled_dot_product_attention`, which takes a CPU longer in bfloat16.
 
     Args:
         queries: ``[batch, heads, to, width]``.

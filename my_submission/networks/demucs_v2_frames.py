@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from julius.resample import resample_frac
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
 from my_submission.compute import Compute
 from my_submission.networks.demucs_v2 import (
@@ -27,7 +26,7 @@ from my_submission.networks.demucs_v2 import (
     load_demucs_v2,
 )
 from my_submission.networks.gpu import float32_products
-from my_submission.networks.lstm import SequencesLstm
+from my_submission.networks.lstm import PackedLstm, SequencesLstm
 from my_submission.networks.matrix import Matrix, taken
 
 BATCH_SIZE = 12
@@ -172,28 +171,17 @@ class _Lstm:
     """The bottom: sequences ``[time, channels]`` of any lengths to the same shapes, together."""
 
     def __init__(self, bottom: BidirectionalLstm, dtype: torch.dtype) -> None:
-        lstm = bottom.lstm
         self._linear = Matrix(taken(bottom.linear.weight).to(dtype))
         self._bias = bottom.linear.bias.data
-        self._on_cpu = self._bias.device.type == "cpu"
-        self._dtype = dtype
-        self._lstm: Any = SequencesLstm(lstm, dtype) if self._on_cpu else lstm.to(dtype)
-        if not self._on_cpu:
-            lstm.flatten_parameters()
+        kind = SequencesLstm if self._bias.device.type == "cpu" else PackedLstm
+        self._lstm = kind(bottom.lstm, dtype)
 
     @property
     def num_bytes(self) -> int:
-        if self._on_cpu:
-            return int(self._lstm.num_bytes) + self._linear.num_bytes
-        numbers = sum(parameter.numel() for parameter in self._lstm.parameters())
-        return int(numbers) * self._dtype.itemsize + self._linear.num_bytes
+        return self._lstm.num_bytes + self._linear.num_bytes
 
     def __call__(self, sequences: Sequence[Tensor]) -> list[Tensor]:
-        if self._on_cpu:
-            output = self._lstm(sequences)
-        else:
-            packed = pack_sequence([x.to(self._dtype) for x in sequences], enforce_sorted=False)
-            output, _ = pad_packed_sequence(self._lstm(packed)[0])
+        output = self._lstm(sequences)
         projected = self._linear(output.flatten(0, 1)).add_(self._bias)
         projected = projected.view(*output.shape[:2], -1)
         return [projected[: len(own), index].contiguous() for index, own in enumerate(sequences)]

@@ -1,9 +1,10 @@
-"""An LSTM over a few sequences at once, in the order of work that suits a processor."""
+"""An LSTM over a few sequences at once, in the order of work that suits a processor or a GPU."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence, pad_sequence
 
 from my_submission.networks.matrix import Matrix, taken
 
@@ -42,13 +43,37 @@ class SequencesLstm:
         """
         order = sorted(range(len(sequences)), key=lambda index: -len(sequences[index]))
         lengths = [len(sequences[index]) for index in order]
-        steps = nn.utils.rnn.pad_sequence([sequences[index] for index in order])
+        steps = pad_sequence([sequences[index] for index in order])
         for forward, backward in self._layers:
             # Reversed within its own length, so that each sequence begins with its own end.
             from_end = backward(reverse_each(steps, lengths), lengths)
             steps = torch.cat([forward(steps, lengths), reverse_each(from_end, lengths)], dim=2)
         in_their_order = [order.index(index) for index in range(len(order))]
         return steps[:, in_their_order]
+
+
+class PackedLstm:
+    """As `SequencesLstm`, by torch's own LSTM: for a GPU.
+
+    Args:
+        lstm: Bidirectional, on its device; it is changed to `dtype`.
+        dtype: What it is computed in.
+    """
+
+    def __init__(self, lstm: nn.LSTM, dtype: torch.dtype = torch.float32) -> None:
+        self._lstm, self._dtype = lstm.to(dtype), dtype
+        self._lstm.flatten_parameters()
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory that the weights take."""
+        return sum(p.numel() * p.element_size() for p in self._lstm.parameters())
+
+    def __call__(self, sequences: Sequence[Tensor]) -> Tensor:
+        """Compute what `SequencesLstm` does, in `dtype`."""
+        packed = pack_sequence([x.to(self._dtype) for x in sequences], enforce_sorted=False)
+        output: Tensor = pad_packed_sequence(self._lstm(packed)[0])[0]
+        return output
 
 
 class _Direction:

@@ -8,8 +8,8 @@ from torch.nn import functional
 class Matrix:
     """A matrix that rows are multiplied by again and again.
 
-    On a CPU it lies in memory as oneDNN reads it. A few rows, such as the states of an LSTM, then
-    take a third of the time that a product of plain matrices takes, and many rows nine tenths.
+    On a CPU it lies in memory as oneDNN reads it. That saves most where the rows are few, such as
+    the states of an LSTM: their product takes as long as reading the matrix does.
 
     Args:
         weight: ``[out, in]``, in the dtype of the products. It is copied where that saves time.
