@@ -32,7 +32,6 @@ def main(words: Sequence[str] | None = None) -> int:
     given = arguments(words)
     device = resolve_device(given.device)
     environment = this_environment(device)
-    parts = [part for part in given.parts if part != "original" or given.original_python]
     given.docs.mkdir(parents=True, exist_ok=True)
     results, report = given.docs / "benchmarks.json", given.docs / "benchmarks.md"
     records = Records.load(results)
@@ -43,7 +42,7 @@ def main(words: Sequence[str] | None = None) -> int:
     jobs = plan(
         given.systems,
         given.precisions,
-        parts,
+        given.parts,
         given.seconds,
         all_lengths=given.everything or device != "cpu",
     )
@@ -98,7 +97,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
         default=["exact", "fast"],
         help="exact, fast, or bfloat16 where that is not what fast chooses; :BACKEND forces one",
     )
-    parser.add_argument("--parts", nargs="+", choices=get_args(Part), default=get_args(Part))
+    parser.add_argument("--parts", nargs="+", choices=get_args(Part), help="by default all")
     parser.add_argument("--everything", action="store_true", help="long songs of C on a CPU, too")
     parser.add_argument("--repeats", type=int, default=1, help="runs of what is timed")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
@@ -115,7 +114,12 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--models", type=Path, help="folder to keep the random weights in")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder to write into")
-    return parser.parse_args(words)
+    given = parser.parse_args(words)
+    if given.original_python is None and "original" in (given.parts or ()):
+        parser.error("--parts original needs --original-python")
+    if given.parts is None:
+        given.parts = [p for p in get_args(Part) if p != "original" or given.original_python]
+    return given
 
 
 def command(words: Sequence[str]) -> str:

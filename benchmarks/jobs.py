@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.agreement import agreement_db, sdr_figures
 from benchmarks.full_size import SYSTEMS, demucs_parts
-from benchmarks.one_run import ROOT, Run, RunError, measure
+from benchmarks.one_run import ROOT, Run, measure
 from benchmarks.original_run import ORIGINAL, measure_original
 from benchmarks.package_run import measure_package, write_repo
 from benchmarks.random_models import write_random_models
@@ -160,8 +160,7 @@ class Workshop:
         Figures also: how near its stems come to ours in `exact`, dB by stem. It writes 16 bits,
         which cut off what exceeds full scale.
         """
-        if self.original_python is None:
-            raise RunError("--original-python says with which Python the original program runs")
+        assert self.original_python is not None  # else it is not asked for
         song, out = self.song(job.seconds), self.folder / "other"
         out.mkdir(exist_ok=True)
         models = self.models_of(job.system) / job.system

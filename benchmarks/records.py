@@ -10,8 +10,8 @@ from benchmarks.machine import Environment
 
 Part = Literal["time", "package", "original", "agreement", "sdr"]
 """Seconds and memory; those of the demucs package's own program; those of the original program of
-Leaderboard A; how near a way of computing comes
-to the exact one; what that changes of a song's score."""
+Leaderboard A; how near a way of computing comes to the exact one; what that changes of a song's
+score."""
 
 
 @dataclass(frozen=True)

@@ -281,3 +281,12 @@ def test_the_starter_is_measured(tmp_path: Path) -> None:
 def test_a_process_that_fails_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, "--seconds", "1", "--systems", "no_such_system") == 1
     assert "'no_such_system' is unknown" in capsys.readouterr().out
+
+
+def test_the_original_asked_for_without_its_python_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        program.main(["--parts", "original", "--docs", str(tmp_path / "docs")])
+    assert "--parts original needs --original-python" in capsys.readouterr().err
+    assert not (tmp_path / "docs").exists()
