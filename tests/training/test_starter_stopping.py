@@ -19,9 +19,12 @@ from training.stopping import Children
 ROOT = Path(__file__).parents[2]
 
 COMMAND = """
-import sys
+import signal, sys
 from training.__main__ import main
 
+# As in a terminal, also where the tests themselves run in the background or under nohup.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 sys.executable = sys.argv[1]
 sys.exit(main(sys.argv[2:]))
 """
