@@ -9,19 +9,19 @@ from my_submission.networks import winograd
 from my_submission.stems import Audio
 
 
-def convolved(x: Audio, weight: Audio, bias: Audio, rows_at_a_time: int) -> Audio:
-    """Convolve ``[in, frames, bins]`` by tiles, some rows of them at a time."""
+def convolved(x: Audio, weight: Audio, bias: Audio, rows_at_a_time: int, tiles: int = 30) -> Audio:
+    """Convolve ``[in, frames, bins]`` by tiles, some rows and some tiles of them at a time."""
     channels, frames, bins = x.shape
     plane = np.zeros((bins + 2, frames + 2, channels), np.float32)
     plane[1:-1, 1:-1] = x.transpose(2, 1, 0)
     out = np.full((bins + 2, frames + 2, len(bias)), 7, np.float32)
     weights = winograd.transformed_weights(weight)
+    points = np.empty((winograd.NUM_POINTS, tiles, channels), np.float32)
+    products = np.empty((winograd.NUM_POINTS, tiles, weights.shape[1] * weights.shape[3]), "f")
     rows = bins // winograd.BINS
     for first in range(0, rows, rows_at_a_time):
         count = min(rows_at_a_time, rows - first)
-        points = np.empty((winograd.NUM_POINTS, count * frames // winograd.FRAMES, channels), "f")
-        winograd.forward(plane, first, count, points)
-        winograd.inverse(np.matmul(points, weights), bias, first, count, out)
+        winograd.convolve(plane, weights, bias, first, count, points, products, out)
     border = np.ones_like(out, bool)
     border[1:-1, 1:-1] = False
     assert (out[border] == 7).all()
@@ -38,8 +38,8 @@ def test_tiles_make_the_plain_convolution(
     bias = rng.standard_normal(channels + 1).astype(np.float32)
     inputs, filters, biases = (torch.from_numpy(value).double() for value in (x, weight, bias))
     expected = torch.relu(functional.conv2d(inputs, filters, biases, padding=1)).numpy()
-    for rows_at_a_time in (1, 3):
-        found = convolved(x, weight, bias, rows_at_a_time)
+    for rows_at_a_time, tiles in ((1, 30), (3, 2), (3, 5)):
+        found = convolved(x, weight, bias, rows_at_a_time, tiles)
         assert np.abs(found - expected).max() < 2e-6 * np.abs(expected).max()
 
 

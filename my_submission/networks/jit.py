@@ -23,8 +23,9 @@ def _can_be_kept() -> bool:
 
 _KEEP = _can_be_kept()
 
-_features: str = get_host_cpu_features()  # type: ignore[no-untyped-call]
-if "+avx512f" in _features:
+_features: str = get_host_cpu_features()
+HAS_AVX512 = "+avx512f" in _features
+if HAS_AVX512:
     # LLVM keeps to half of such a processor's vectors, for the sake of others' clock rates.
     numba.config.CPU_FEATURES = (  # type: ignore[attr-defined]
         f"{_features},-prefer-256-bit"

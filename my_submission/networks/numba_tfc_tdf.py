@@ -2,31 +2,23 @@
 
 Three things make it faster on a CPU than running the graph: 3x3 convolutions take a third of the
 multiplications (`winograd`); spectrograms lie with their channels together, so that all other
-layers are products of large matrices without rearranging anything; and every layer runs in pieces
-that stay in a core's cache, with bias, norm, ReLU and skip applied while they are there.
-
-What is left of the arithmetic are products of matrices, which torch does.
+layers (`tfc_tdf_layers`) are products of matrices without rearranging anything; and every layer
+runs in pieces that stay in a core's cache, with products, bias, norm, ReLU and skip applied while
+they are there. A thread does a whole strip of a layer without coming back to Python.
 """
 
 import threading
 from functools import cache
+from math import prod
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from my_submission.networks import tfc_tdf_layers as layers
 from my_submission.networks import winograd
 from my_submission.networks.cores import on_all_cores
 from my_submission.networks.onnx_runtime import OnnxNetwork
-from my_submission.networks.pointwise import (
-    add_normed,
-    enter,
-    leave,
-    norm,
-    rectify,
-    rectify_and_multiply,
-)
+from my_submission.networks.small_products import packed
 from my_submission.networks.tfc_tdf_file import (
     Block,
     Convolution,
@@ -35,14 +27,17 @@ from my_submission.networks.tfc_tdf_file import (
 )
 from my_submission.stems import Audio
 
-PIECE = 1 << 13
-"""Values per point of `winograd` that a thread has at a time: 24 times two of them fit a cache."""
-
-FEWEST_PIECES = 8
+PIECES = 64
 """Into which a layer is cut where there are as many rows, so that many cores have work."""
+
+TILES = 72
+"""Tiles that a thread has at a time: with their points they fit its cache."""
 
 _PASS = threading.Lock()
 """One pass at a time has all cores, and the memory of one is all that there is."""
+
+_OWN = threading.local()
+"""What each thread keeps."""
 
 
 class NumbaNetwork:
@@ -80,7 +75,7 @@ class NumbaNetwork:
     def __call__(self, spectrogram: Audio) -> Audio:
         """Map ``[batch, 4, dim_f, num_frames]`` float32 to the same shape."""
         estimate = np.empty(spectrogram.shape, np.float32)
-        with _PASS, torch.inference_mode():
+        with _PASS:
             for chunk, out in zip(spectrogram, estimate, strict=True):
                 self._run(np.ascontiguousarray(chunk, np.float32), out)
         return estimate
@@ -92,7 +87,7 @@ class NumbaNetwork:
         ]
         bins = range(0, self.dim_f, 8)
         x, spare = planes[0]
-        on_all_cores(bins, lambda f: enter(chunk[:, f : f + 8], *self._first, x[1 + f :]))
+        on_all_cores(bins, lambda f: layers.enter(chunk[:, f : f + 8], *self._first, x[1 + f :]))
         skips = []
         for level, (block, down) in enumerate(self._encoder):
             x, spare = block(x, spare)
@@ -104,7 +99,7 @@ class NumbaNetwork:
             below, (skip, x) = x, skips.pop()
             up(below, skip, x)
             x, spare = block(x, skip)
-        on_all_cores(bins, lambda f: leave(x[1 + f :], *self._last, out[:, f : f + 8]))
+        on_all_cores(bins, lambda f: layers.leave(x[1 + f :], *self._last, out[:, f : f + 8]))
 
 
 class _Block:
@@ -112,12 +107,13 @@ class _Block:
 
     def __init__(self, block: Block) -> None:
         self._convolutions = [
-            (torch.from_numpy(winograd.transformed_weights(layer.weight)), layer.bias)
-            for layer in block.convolutions
+            (winograd.transformed_weights(layer.weight), layer.bias) for layer in block.convolutions
         ]
-        self._squeeze, self._expand = block.squeeze, block.expand
-        self._squeeze_weight = torch.from_numpy(block.squeeze.weight)
-        self._expand_weight = torch.from_numpy(block.expand.weight)
+        self._tdf = [
+            array
+            for layer in (block.squeeze, block.expand)
+            for array in (layer.weight, layers.across(layer.scale), layers.across(layer.shift))
+        ]
 
     def __call__(self, x: Audio, spare: Audio) -> tuple[Audio, Audio]:
         """Give the block's output, in either of the planes, and the other plane."""
@@ -128,23 +124,23 @@ class _Block:
         return x, spare
 
     def _add_tdf(self, x: Audio) -> None:
-        num_bins, num_frames, channels = x.shape[0] - 2, x.shape[1] - 2, x.shape[2]
-        hidden = len(self._squeeze_weight)
-        # A bin is a row of this matrix, its borders included.
-        table = torch.from_numpy(x[1:-1].reshape(num_bins, -1))
-        frames, bins = max(1, 512 // channels), 256
+        bins, columns = x.shape[0] - 2, (x.shape[1] - 2) * x.shape[2]
+        hidden = len(self._tdf[0])
+        at_once = layers.PANELS * layers.PANEL
+        count = -(-columns // PIECES // at_once) * at_once
 
-        def some_frames(left: int) -> None:
-            columns = slice(left * channels, min(left + frames, num_frames + 1) * channels)
-            squeezed = self._squeeze_weight @ table[:, columns]
-            values = squeezed.numpy().reshape(hidden, -1, channels)
-            norm(values, self._squeeze.scale, self._squeeze.shift)
-            for top in range(0, num_bins, bins):
-                expanded = self._expand_weight[top : top + bins] @ squeezed
-                values = expanded.numpy().reshape(len(expanded), -1, channels)
-                add_normed(values, self._expand.scale, self._expand.shift, x, 1 + top, left)
+        def some_columns(first: int) -> None:
+            layers.add_tdf(
+                x,
+                *self._tdf,
+                first,
+                min(count, columns - first),
+                _scratch("panels", layers.PANELS, bins, layers.PANEL),
+                _scratch("hidden", layers.PANELS, hidden, layers.PANEL),
+                _scratch("sums", layers.ROWS_AT_ONCE, layers.PANEL),
+            )
 
-        on_all_cores(range(1, num_frames + 1, frames), some_frames)
+        on_all_cores(range(0, columns, count), some_columns)
 
 
 class _Down:
@@ -153,26 +149,19 @@ class _Down:
     def __init__(self, layer: Convolution) -> None:
         # [bins, frames and channels in, channels out]
         by_bin = layer.weight.transpose(3, 2, 1, 0)
-        self._weights = torch.from_numpy(by_bin.reshape(2, -1, len(layer.bias)).copy())
+        self._weights = packed(by_bin.reshape(2, -1, len(layer.bias)))
         self._bias = layer.bias
 
     def __call__(self, x: Audio, y: Audio) -> None:
-        num_frames, in_channels = x.shape[1] - 2, x.shape[2]
-        even, odd = self._weights
+        bins, frames = y.shape[0] - 2, y.shape[1] - 2
+        count, width = -(-bins // PIECES), self._weights.shape[1] * self._weights.shape[3]
 
-        def bin_pair(low: int) -> None:
-            for f in range(low, min(low + 8, y.shape[0] - 1)):
-                # Two frames that lie side by side are one row.
-                upper, lower = (
-                    torch.from_numpy(x[k, 1:-1].reshape(num_frames // 2, 2 * in_channels))
-                    for k in (2 * f - 1, 2 * f)
-                )
-                out = torch.from_numpy(y[f, 1:-1])
-                torch.mm(upper, even, out=out)
-                out.addmm_(lower, odd)
-                rectify(y[f, 1:-1], self._bias)
+        def some_bins(first: int) -> None:
+            sums = _scratch("sums", 2, frames, width)
+            n = min(count, bins - first)
+            layers.downsample(x, self._weights, self._bias, first, n, sums, y)
 
-        on_all_cores(range(1, y.shape[0] - 1, 8), bin_pair)
+        on_all_cores(range(0, bins, count), some_bins)
 
 
 class _Up:
@@ -181,37 +170,47 @@ class _Up:
     def __init__(self, layer: Convolution) -> None:
         # [bins, channels in, frames and channels out]
         by_bin = layer.weight.transpose(3, 0, 2, 1)
-        self._weights = torch.from_numpy(by_bin.reshape(2, layer.weight.shape[0], -1).copy())
+        self._weights = packed(by_bin.reshape(2, layer.weight.shape[0], -1))
         self._bias = layer.bias
 
     def __call__(self, x: Audio, skip: Audio, y: Audio) -> None:
-        num_frames = x.shape[1] - 2
+        bins, frames = x.shape[0] - 2, x.shape[1] - 2
+        count, width = -(-bins // PIECES), self._weights.shape[1] * self._weights.shape[3]
 
-        def some_bins(low: int) -> None:
-            for f in range(low, min(low + 4, x.shape[0] - 1)):
-                values = torch.from_numpy(x[f, 1:-1])
-                for i, weight in enumerate(self._weights):
-                    row = y[2 * f - 1 + i, 1:-1]
-                    torch.mm(values, weight, out=torch.from_numpy(row.reshape(num_frames, -1)))
-                    rectify_and_multiply(row, self._bias, skip[2 * f - 1 + i, 1:-1])
+        def some_bins(first: int) -> None:
+            sums = _scratch("sums", frames, width)
+            n = min(count, bins - first)
+            layers.upsample(x, self._weights, self._bias, skip, first, n, sums, y)
 
-        on_all_cores(range(1, x.shape[0] - 1, 4), some_bins)
+        on_all_cores(range(0, bins, count), some_bins)
 
 
-def _convolve(x: Audio, weights: Tensor, bias: Audio, y: Audio) -> None:
+def _convolve(x: Audio, weights: Audio, bias: Audio, y: Audio) -> None:
     """Convolve a plane with 3x3 weights, add the bias and apply ReLU."""
     rows = (x.shape[0] - 2) // winograd.BINS
-    columns, channels = (x.shape[1] - 2) // winograd.FRAMES, x.shape[2]
-    # How it is cut decides the last digits, so it does not depend on the number of cores.
-    count = max(1, min(PIECE // (columns * channels), -(-rows // FEWEST_PIECES)))
+    count = -(-rows // PIECES)
+    width = weights.shape[1] * weights.shape[3]
 
     def some_rows(first: int) -> None:
+        points = _scratch("points", winograd.NUM_POINTS, TILES, x.shape[2])
+        products = _scratch("products", winograd.NUM_POINTS, TILES, width)
         n = min(count, rows - first)
-        points = torch.empty(winograd.NUM_POINTS, n * columns, channels)
-        winograd.forward(x, first, n, points.numpy())
-        winograd.inverse(torch.bmm(points, weights).numpy(), bias, first, n, y)
+        winograd.convolve(x, weights, bias, first, n, points, products, y)
 
     on_all_cores(range(0, rows, count), some_rows)
+
+
+def _scratch(name: str, *shape: int) -> Audio:
+    """Give an array of this thread's own, in the same memory at every call: new memory costs time.
+
+    What it holds is of no meaning.
+    """
+    size = prod(shape)
+    kept: Audio | None = getattr(_OWN, name, None)
+    if kept is None or len(kept) < size:
+        kept = np.zeros(size, np.float32)
+        setattr(_OWN, name, kept)
+    return kept[:size].reshape(shape)
 
 
 @cache

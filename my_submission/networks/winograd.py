@@ -18,7 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from my_submission.networks.jit import compiled, inlined, relu
+from my_submission.networks.jit import compiled, inlined
+from my_submission.networks.small_products import packed, product
+from my_submission.networks.vectors import LANES, load, rectified, store
 from my_submission.stems import Audio
 
 BINS, FRAMES = 2, 4
@@ -42,11 +44,12 @@ def transformed_weights(weight: Audio) -> Audio:
         weight: ``[out, in, 3 frames, 3 bins]``.
 
     Returns:
-        ``[24, in, out]``: for each point a matrix, from a tile's input there to its output there.
+        ``[24, blocks, in, columns]``: for each point the matrix from a tile's input there to its
+        output there, as `small_products` reads it.
     """
     in_frames, in_bins = evaluation(FRAME_POINTS), evaluation(BIN_POINTS)
     points = np.einsum("oitb,pb,qt->pqio", weight.astype(np.float64), in_bins, in_frames)
-    return np.ascontiguousarray(points.reshape(NUM_POINTS, *points.shape[2:]), np.float32)
+    return packed(points.reshape(NUM_POINTS, *points.shape[2:]).astype(np.float32))
 
 
 def evaluation(points: tuple[float, ...]) -> Audio:
@@ -94,70 +97,140 @@ def four_frames(m0: Any, m1: Any, m2: Any, m3: Any, m4: Any, m5: Any) -> Any:
     )
 
 
-@compiled("void(f4[:,:,::1], i8, i8, f4[:,:,::1])")
-def forward(x: Any, first: int, count: int, points: Any) -> None:
-    """Transform the input of some rows of tiles.
+@inlined
+def six_frames(values: Any, start: Any, frame: Any, count: Any) -> Any:
+    """Read six frames of a bin and transform them."""
+    return six_points(
+        load(values, start, count),
+        load(values, start + frame, count),
+        load(values, start + 2 * frame, count),
+        load(values, start + 3 * frame, count),
+        load(values, start + 4 * frame, count),
+        load(values, start + 5 * frame, count),
+    )
+
+
+@inlined
+def two_bins(values: Any, start: Any, line: Any, count: Any) -> Any:
+    """Read the four points of a tile's frame and transform them back into two bins."""
+    p0, p1 = load(values, start, count), load(values, start + line, count)
+    p2, p3 = load(values, start + 2 * line, count), load(values, start + 3 * line, count)
+    return p0 + p1 + p2, p1 - p2 + p3
+
+
+@inlined
+def write_frames(out: Any, start: Any, frame: Any, count: Any, bias: Any, sums: Any) -> Any:
+    """Add the bias to four frames of output, apply ReLU and write them."""
+    y0, y1, y2, y3 = sums
+    store(out, start, count, rectified(y0 + bias))
+    store(out, start + frame, count, rectified(y1 + bias))
+    store(out, start + 2 * frame, count, rectified(y2 + bias))
+    store(out, start + 3 * frame, count, rectified(y3 + bias))
+
+
+@inlined
+def write_bins(
+    out: Any, start: Any, line: Any, count: Any, d0: Any, d1: Any, d2: Any, d3: Any
+) -> Any:
+    """Transform four bins of input and write their points."""
+    store(out, start, count, d2 - d0)
+    store(out, start + line, count, d1 + d2)
+    store(out, start + 2 * line, count, d2 - d1)
+    store(out, start + 3 * line, count, d3 - d1)
+
+
+@inlined
+def forward(
+    values: Any, start: Any, frame: Any, bin_: Any, channels: Any, out: Any, to: Any, point: Any
+) -> None:
+    """Transform the input of a tile, which begins at `start`, to its points, the first at `to`."""
+    line = 6 * point
+    for c in range(0, channels, LANES):
+        n, at, place = channels - c, start + c, to + c
+        p0, p1, p2, p3, p4, p5 = six_frames(values, at, frame, n)
+        q0, q1, q2, q3, q4, q5 = six_frames(values, at + bin_, frame, n)
+        r0, r1, r2, r3, r4, r5 = six_frames(values, at + 2 * bin_, frame, n)
+        s0, s1, s2, s3, s4, s5 = six_frames(values, at + 3 * bin_, frame, n)
+        write_bins(out, place, line, n, p0, q0, r0, s0)
+        write_bins(out, place + point, line, n, p1, q1, r1, s1)
+        write_bins(out, place + 2 * point, line, n, p2, q2, r2, s2)
+        write_bins(out, place + 3 * point, line, n, p3, q3, r3, s3)
+        write_bins(out, place + 4 * point, line, n, p4, q4, r4, s4)
+        write_bins(out, place + 5 * point, line, n, p5, q5, r5, s5)
+
+
+@inlined
+def inverse(
+    values: Any,
+    start: Any,
+    point: Any,
+    bias: Any,
+    channels: Any,
+    out: Any,
+    to: Any,
+    frame: Any,
+    bin_: Any,
+) -> None:
+    """Transform the points of a tile, the first at `start`, back to its output at `to`."""
+    line = 6 * point
+    for c in range(0, channels, LANES):
+        n, at, place = channels - c, start + c, to + c
+        offset = load(bias, c, n)
+        m0, s0 = two_bins(values, at, line, n)
+        m1, s1 = two_bins(values, at + point, line, n)
+        m2, s2 = two_bins(values, at + 2 * point, line, n)
+        m3, s3 = two_bins(values, at + 3 * point, line, n)
+        m4, s4 = two_bins(values, at + 4 * point, line, n)
+        m5, s5 = two_bins(values, at + 5 * point, line, n)
+        write_frames(out, place, frame, n, offset, four_frames(m0, m1, m2, m3, m4, m5))
+        write_frames(out, place + bin_, frame, n, offset, four_frames(s0, s1, s2, s3, s4, s5))
+
+
+@compiled(
+    "void(f4[:,:,::1], f4[:,:,:,::1], f4[::1], i8, i8, f4[:,:,::1], f4[:,:,::1], f4[:,:,::1])"
+)
+def convolve(
+    x: Any, weights: Any, bias: Any, first: int, count: int, points: Any, products: Any, y: Any
+) -> None:
+    """Convolve some rows of tiles, add the bias and apply ReLU.
 
     Args:
-        x: ``[bins + 2, frames + 2, channels]``.
+        x: ``[bins + 2, frames + 2, in]``.
+        weights: `transformed_weights`.
+        bias: ``[out]``.
         first: The first row of tiles; each is two bins.
         count: How many of them.
-        points: ``[24, count * frames / 4, channels]``, to be written.
+        points: ``[24, tiles, in]`` to work in, where so many tiles are transformed at a time that
+            they stay in a cache.
+        products: Likewise, ``[24, tiles, out]``, where `out` is that of `weights`.
+        y: ``[bins + 2, frames + 2, out]``, of which the tiles are written.
     """
-    columns, channels = (x.shape[1] - 2) // FRAMES, x.shape[2]
-    rows = np.empty((4, 6, channels), np.float32)
-    for row in range(count):
-        top = BINS * (first + row)
-        for column in range(columns):
-            left, tile = FRAMES * column, row * columns + column
-            for i in range(4):
-                d, p = x[top + i, left : left + 6], rows[i]
-                for c in range(channels):
-                    p[0, c], p[1, c], p[2, c], p[3, c], p[4, c], p[5, c] = six_points(
-                        d[0, c], d[1, c], d[2, c], d[3, c], d[4, c], d[5, c]
-                    )
-            for k in range(6):
-                d0, d1, d2, d3 = rows[0, k], rows[1, k], rows[2, k], rows[3, k]
-                p0, p1 = points[k, tile], points[6 + k, tile]
-                p2, p3 = points[12 + k, tile], points[18 + k, tile]
-                for c in range(channels):
-                    p0[c] = d2[c] - d0[c]
-                    p1[c] = d1[c] + d2[c]
-                    p2[c] = d2[c] - d1[c]
-                    p3[c] = d3[c] - d1[c]
-
-
-@compiled("void(f4[:,:,::1], f4[::1], i8, i8, f4[:,:,::1])")
-def inverse(points: Any, bias: Any, first: int, count: int, y: Any) -> None:
-    """Transform some rows of tiles back, add the bias and apply ReLU.
-
-    Args:
-        points: ``[24, count * frames / 4, channels]``.
-        bias: ``[channels]``.
-        first: The first row of tiles.
-        count: How many of them.
-        y: ``[bins + 2, frames + 2, channels]``, of which the tiles are written.
-    """
-    columns, channels = (y.shape[1] - 2) // FRAMES, y.shape[2]
-    rows = np.empty((2, 6, channels), np.float32)
-    for row in range(count):
-        top = BINS * (first + row) + 1
-        for column in range(columns):
-            left, tile = FRAMES * column + 1, row * columns + column
-            for k in range(6):
-                p0, p1 = points[k, tile], points[6 + k, tile]
-                p2, p3 = points[12 + k, tile], points[18 + k, tile]
-                m0, m1 = rows[0, k], rows[1, k]
-                for c in range(channels):
-                    m0[c] = p0[c] + p1[c] + p2[c]
-                    m1[c] = p1[c] - p2[c] + p3[c]
-            for i in range(2):
-                m, out = rows[i], y[top + i, left : left + 4]
-                for c in range(channels):
-                    y0, y1, y2, y3 = four_frames(
-                        m[0, c], m[1, c], m[2, c], m[3, c], m[4, c], m[5, c]
-                    )
-                    out[0, c] = relu(y0 + bias[c])
-                    out[1, c] = relu(y1 + bias[c])
-                    out[2, c] = relu(y2 + bias[c])
-                    out[3, c] = relu(y3 + bias[c])
+    columns = (x.shape[1] - 2) // FRAMES
+    tiles, in_channels, width = points.shape[1], x.shape[2], products.shape[2]
+    sizes = (in_channels, weights.shape[1], weights.shape[3])
+    values, out = x.reshape(x.size), y.reshape(y.size)
+    matrices = weights.reshape(weights.size)
+    at_points, at_products = points.reshape(points.size), products.reshape(products.size)
+    in_bin, out_bin = x.shape[1] * in_channels, y.shape[1] * y.shape[2]
+    for begin in range(0, count * columns, tiles):
+        n = min(tiles, count * columns - begin)
+        for index in range(n):
+            row, column = divmod(begin + index, columns)
+            start = BINS * (first + row) * in_bin + FRAMES * column * in_channels
+            forward(
+                values, start, in_channels, in_bin, in_channels,
+                at_points, index * in_channels, tiles * in_channels,
+            )  # fmt: skip
+        for point in range(NUM_POINTS):
+            product(
+                at_points, point * tiles * in_channels,
+                matrices, point * in_channels * width,
+                at_products, point * tiles * width, n, sizes,
+            )  # fmt: skip
+        for index in range(n):
+            row, column = divmod(begin + index, columns)
+            to = (BINS * (first + row) + 1) * out_bin + (FRAMES * column + 1) * y.shape[2]
+            inverse(
+                at_products, index * width, tiles * width, bias, y.shape[2],
+                out, to, y.shape[2], out_bin,
+            )  # fmt: skip
