@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import torch
 
-from my_submission.devices import resolve_device
+from my_submission.devices import has_amx, resolve_device
 from my_submission.errors import DemixError
 from my_submission.measuring import measured_speed
 
@@ -67,17 +67,25 @@ class Compute:
             files.setdefault(runner, []).append(file)
         return "; ".join(f"{', '.join(names)}: {runner}" for runner, names in files.items())
 
-    def onnx_backends(self) -> list[Backend]:
-        """List what may run an ONNX file, the fastest first; not all can run every network."""
-        if self.backend is not None:
-            return [self.backend]
+    def onnx_runs(self) -> list[tuple[Backend, torch.dtype]]:
+        """List what may run an ONNX file and what in, the fastest first.
+
+        Not all can run every network.
+        """
         if self.device != "cpu":
-            return ["onnxruntime"]
-        # Openvino alone has low precision, and numba the least arithmetic in float32.
-        first: list[Backend] = ["numba", "openvino"]
-        if self.dtype is not torch.float32:
-            first.reverse()
-        return [backend for backend in (*first, "onnxruntime") if is_installed(backend)]
+            return [(self.backend or "onnxruntime", torch.float32)]
+        # In float32 numba has the least arithmetic; in bfloat16 it needs AMX, openvino does not.
+        runs: list[tuple[Backend, torch.dtype]] = [("numba", torch.float32)]
+        if self.dtype is torch.float32:
+            runs.append(("openvino", torch.float32))
+        else:
+            runs.insert(0, ("openvino", self.dtype))
+            if has_amx():
+                runs.insert(0, ("numba", self.dtype))
+        runs += [("onnxruntime", torch.float32), ("torch", torch.float32)]
+        if self.backend is not None:
+            return [run for run in runs if run[0] == self.backend]
+        return [run for run in runs[:-1] if is_installed(run[0])]
 
 
 def resolve_compute(

@@ -37,6 +37,14 @@ def resolve_device(device: str) -> str:
     return f"cuda:{index}"
 
 
+@functools.cache
+def has_amx() -> bool:
+    """Tell whether this process may multiply by AMX, and ask the system for it."""
+    # Torch's own words for it; there are no public ones.
+    asked_for = ("_is_amx_tile_supported", "_init_amx")
+    return all(getattr(torch.cpu, name, bool)() for name in asked_for)
+
+
 def unused_gpu() -> str | None:
     """Say why ``auto`` passes over a GPU that is there, or None where none is or it is used."""
     return cuda_obstacle(0) if torch.cuda.is_available() else None

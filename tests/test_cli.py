@@ -188,7 +188,7 @@ def test_info_says_what_is_there_and_what_is_missing(
     assert f"  openvino {version('openvino')}: cpu\n" in out
     assert re.search(r"  cpu, one core: [\d.]+ TFLOP/s in float32, [\d.]+ in bfloat16; ", out)
     assert re.search(r"  -d (cpu|cuda:0) --precision (exact, in float32|fast, in b?float16)\n", out)
-    assert re.search(r"  for \.onnx files the first that can of .*onnxruntime; ", out)
+    assert re.search(r"  for \.onnx files the first that can of .*onnxruntime in float32; ", out)
     command = f"demix weights fetch leaderboard_a --models {models}"
     assert f"leaderboard_a: 6 of 6 files are missing; run `{command}`\n" in out
 

@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from my_submission import compute, measuring
-from my_submission.compute import Backend, BackendChoice, Compute, PrecisionChoice, resolve_compute
+from my_submission.compute import (
+    Backend,
+    BackendChoice,
+    Compute,
+    Precision,
+    PrecisionChoice,
+    resolve_compute,
+)
 from my_submission.errors import DemixError
 from my_submission.measuring import WORTH_IT, Speed, measured_speed
 from my_submission.separators import tfc_tdf
@@ -30,9 +37,14 @@ FLOAT32, BFLOAT16, FLOAT16 = torch.float32, torch.bfloat16, torch.float16
 
 
 def set_machine(
-    monkeypatch: pytest.MonkeyPatch, ratio: float = 1.0, installed: tuple[Backend, ...] = ALL
+    monkeypatch: pytest.MonkeyPatch,
+    ratio: float = 1.0,
+    installed: tuple[Backend, ...] = ALL,
+    *,
+    amx: bool = False,
 ) -> None:
     """Let low precision be `ratio` times as fast as float32, and only these backends be there."""
+    monkeypatch.setattr(compute, "has_amx", lambda: amx)
     monkeypatch.setattr(compute, "resolve_device", lambda device: device)
     monkeypatch.setattr(
         compute, "measured_speed", lambda device: Speed(1e12, ratio * 1e12, LOW[device])
@@ -110,8 +122,8 @@ def test_a_backend_that_was_asked_for_and_is_not_there_is_an_error(
         ("cpu", FLOAT32, ("numba", "onnxruntime"), ["numba", "onnxruntime"]),
         ("cpu", FLOAT32, ("openvino", "onnxruntime"), ["openvino", "onnxruntime"]),
         ("cpu", FLOAT32, ("onnxruntime",), ["onnxruntime"]),
-        ("cpu", BFLOAT16, ALL, ["openvino", "numba", "onnxruntime"]),
-        ("cpu", BFLOAT16, ("openvino", "onnxruntime"), ["openvino", "onnxruntime"]),
+        ("cpu", BFLOAT16, ALL, ["openvino bfloat16", "numba", "onnxruntime"]),
+        ("cpu", BFLOAT16, ("openvino", "onnxruntime"), ["openvino bfloat16", "onnxruntime"]),
         ("cpu", BFLOAT16, ("onnxruntime",), ["onnxruntime"]),
         ("cuda:0", FLOAT32, ALL, ["onnxruntime"]),
         ("cuda:0", FLOAT16, ALL, ["onnxruntime"]),
@@ -125,10 +137,32 @@ def test_the_fastest_backend_that_is_installed_comes_first(
     expected: list[Backend],
 ) -> None:
     set_machine(monkeypatch, installed=installed)
-    found = Compute(device, "exact" if dtype is FLOAT32 else "fast", dtype)
-    assert found.onnx_backends() == expected
+    precision: Precision = "exact" if dtype is FLOAT32 else "fast"
+    assert runs_of(Compute(device, precision, dtype)) == expected
     for backend in ALL:
-        assert Compute(device, found.precision, dtype, backend).onnx_backends() == [backend]
+        forced = Compute(device, precision, dtype, backend)
+        assert {run for run, _ in forced.onnx_runs()} == {backend}
+
+
+def runs_of(found: Compute) -> list[str]:
+    """Name what may run an ONNX file, with what in where that is not float32."""
+    return [
+        backend if dtype is FLOAT32 else f"{backend} {str(dtype).removeprefix('torch.')}"
+        for backend, dtype in found.onnx_runs()
+    ]
+
+
+def test_with_amx_numba_comes_first_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_machine(monkeypatch, amx=True)
+    assert runs_of(Compute("cpu", "fast", BFLOAT16)) == [
+        "numba bfloat16",
+        "openvino bfloat16",
+        "numba",
+        "onnxruntime",
+    ]
+    forced = Compute("cpu", "fast", BFLOAT16, "numba")
+    assert runs_of(forced) == ["numba bfloat16", "numba"]
+    assert runs_of(Compute("cpu", "exact", FLOAT32))[0] == "numba"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ import onnx
 import pytest
 import torch
 
+from my_submission.devices import has_amx
 from my_submission.errors import DemixError
+from my_submission.networks import numba_tfc_tdf
 from my_submission.networks.numba_tfc_tdf import NumbaNetwork
 from my_submission.networks.onnx_runtime import OnnxNetwork
 from my_submission.networks.tfc_tdf import TfcTdfSize
@@ -98,6 +100,64 @@ def test_nothing_that_is_not_a_number_gets_lost(tmp_path: Path, rng: np.random.G
     x = spectrogram(rng, network)
     x[0, 0, 5, 5] = np.nan
     assert np.isnan(network(x)).any()
+
+
+needs_amx = pytest.mark.skipif(not has_amx(), reason="a processor without AMX")
+
+
+@needs_amx
+@pytest.mark.parametrize(
+    "size, num_frames",
+    [
+        (TfcTdfSize(dim_f=32, num_blocks=1, num_layers=2, growth=32, bottleneck_factor=2), 16),
+        (TfcTdfSize(dim_f=128, num_blocks=5, num_layers=2, growth=32, bottleneck_factor=8), 64),
+        (TfcTdfSize(dim_f=192, num_blocks=3, num_layers=3, growth=64, bottleneck_factor=6), 96),
+    ],
+)
+def test_a_network_in_bfloat16_is_near_that_in_float32(
+    tmp_path: Path, rng: np.random.Generator, size: TfcTdfSize, num_frames: int
+) -> None:
+    path = write_network(tmp_path / "net.onnx", size, num_frames)
+    exact, found = NumbaNetwork(path), NumbaNetwork(path, low_precision=True)
+    assert (exact.dtype, found.dtype) == (torch.float32, torch.bfloat16)
+    x = spectrogram(rng, found, 2)
+    expected, estimate = exact(x), found(x)
+    assert estimate.dtype == np.float32
+    error = np.square(estimate - expected).mean() / np.square(expected).mean()
+    assert error < 10 ** (-35 / 10)  # 36 dB and more; a wrong bin or channel would leave about 0
+    np.testing.assert_array_equal(found(x[::-1]), estimate[::-1])
+
+
+@needs_amx
+def test_in_bfloat16_too_the_number_of_threads_changes_nothing(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    size = TfcTdfSize(dim_f=128, num_blocks=3, num_layers=1, growth=32, bottleneck_factor=8)
+    network = NumbaNetwork(write_network(tmp_path / "net.onnx", size, 64), low_precision=True)
+    x, threads = spectrogram(rng, network), torch.get_num_threads()
+    found = []
+    try:
+        for num_threads in (1, 2, 3):
+            torch.set_num_threads(num_threads)
+            found.append(network(x))
+    finally:
+        torch.set_num_threads(threads)
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
+
+
+def test_without_amx_bfloat16_is_left_to_other_backends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numba_tfc_tdf, "has_amx", lambda: False)
+    with pytest.raises(UnsupportedError, match=r"net\.onnx: numba has bfloat16 .* AMX"):
+        NumbaNetwork(write_network(tmp_path / "net.onnx"), low_precision=True)
+
+
+@needs_amx
+def test_sizes_that_make_no_tiles_of_bfloat16_are_left_to_other_backends(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match=r"do not make whole tiles of bfloat16"):
+        NumbaNetwork(write_network(tmp_path / "net.onnx"), low_precision=True)
 
 
 def test_other_networks_are_left_to_other_backends(tmp_path: Path) -> None:

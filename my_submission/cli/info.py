@@ -117,11 +117,14 @@ def _choices() -> list[str]:
     from my_submission.compute import resolve_compute
 
     compute = resolve_compute()
+    runs = [
+        f"{backend} in {str(dtype).removeprefix('torch.')}"
+        for backend, dtype in compute.onnx_runs()
+    ]
     arithmetic = str(compute.dtype).removeprefix("torch.")
     return [
         f"-d {compute.device} --precision {compute.precision}, in {arithmetic}",
-        f"for .onnx files the first that can of {', '.join(compute.onnx_backends())}; "
-        "for .pt files torch",
+        f"for .onnx files the first that can of {', '.join(runs)}; for .pt files torch",
     ]
 
 

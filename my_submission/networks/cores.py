@@ -9,10 +9,22 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from functools import cache
+from math import prod
+from typing import Any
 
+import numpy as np
 import torch
 
+STRIPS = 8
+"""For each core, so that a core that is slowed down leaves the rest to others."""
+
+LINE = 64
+"""Bytes of a line of a cache."""
+
 _STARTING = threading.Lock()
+
+_OWN = threading.local()
+"""What each thread keeps."""
 
 
 def on_all_cores(starts: Iterable[int], work: Callable[[int], None]) -> None:
@@ -40,6 +52,43 @@ def on_all_cores(starts: Iterable[int], work: Callable[[int], None]) -> None:
         wait(running)
     for future in running:
         future.result()
+
+
+def in_strips(total: int, work: Callable[[int, int], None], multiple: int = 1) -> None:
+    """Cut `total` things into strips and do them on all cores: what is done must not depend on it.
+
+    Args:
+        total: Their number.
+        work: Called with the first of a strip and how many they are.
+        multiple: Of how many a strip is, but for the last one.
+    """
+    count = -(-total // (STRIPS * torch.get_num_threads() * multiple)) * multiple
+    on_all_cores(range(0, total, count), lambda first: work(first, min(count, total - first)))
+
+
+def scratch(name: str, *shape: int, dtype: Any = np.float32) -> Any:
+    """Give an array to work in, this thread's own and in the same memory at every call.
+
+    New memory costs time. What the array holds is of no meaning.
+    """
+    size = prod(shape) * np.dtype(dtype).itemsize
+    kept = getattr(_OWN, name, None)
+    if kept is None or len(kept) < size:
+        kept = aligned(np.zeros(size, np.uint8))
+        setattr(_OWN, name, kept)
+    return kept[:size].view(dtype).reshape(shape)
+
+
+def aligned(values: Any) -> Any:
+    """Copy an array to where it begins with a line of the processor's cache.
+
+    What reads a whole line of it at a time takes twice as long where every read meets two.
+    """
+    room = np.zeros(values.nbytes + LINE, np.uint8)
+    start = -room.ctypes.data % LINE
+    copy = room[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy
 
 
 def workers(count: int, threads_each: int = 1) -> ThreadPoolExecutor:

@@ -25,6 +25,7 @@ _KEEP = _can_be_kept()
 
 _features: str = get_host_cpu_features()
 HAS_AVX512 = "+avx512f" in _features
+HAS_BFLOAT16 = "+avx512bf16" in _features
 if HAS_AVX512:
     # LLVM keeps to half of such a processor's vectors, for the sake of others' clock rates.
     numba.config.CPU_FEATURES = (  # type: ignore[attr-defined]
@@ -35,15 +36,15 @@ if HAS_AVX512:
 _FAST_MATH = {"contract", "nsz", "reassoc"}
 
 
-def compiled(signature: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def compiled(*signatures: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Compile a function of arrays to run beside others, without Python's lock.
 
     Args:
-        signature: Types of its arguments in numba's words. They are named so that nothing is left
-            to compile when the first song comes.
+        signatures: Types of its arguments in numba's words, one for each kind of arguments. They
+            are named so that nothing is left to compile when the first song comes.
     """
     decorator: Callable[[Callable[..., None]], Callable[..., None]] = numba.njit(
-        signature, nogil=True, fastmath=_FAST_MATH, error_model="numpy", cache=_KEEP
+        list(signatures), nogil=True, fastmath=_FAST_MATH, error_model="numpy", cache=_KEEP
     )
     return decorator
 

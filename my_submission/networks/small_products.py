@@ -13,6 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from my_submission.networks.cores import aligned
 from my_submission.networks.jit import HAS_AVX512, inlined
 from my_submission.networks.vectors import LANES, VALUES, element, in_all_lanes
 from my_submission.stems import Audio
@@ -35,7 +36,8 @@ def packed(weights: Audio) -> Audio:
     blocks = -(-width // columns)
     padded = np.zeros((n, depth, blocks * columns), np.float32)
     padded[..., :width] = weights
-    return np.ascontiguousarray(padded.reshape(n, depth, blocks, columns).transpose(0, 2, 1, 3))
+    laid: Audio = aligned(padded.reshape(n, depth, blocks, columns).transpose(0, 2, 1, 3))
+    return laid
 
 
 def block_width(width: int) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from my_submission.networks.jit import compiled, relu
+from my_submission.networks.jit import compiled
 from my_submission.networks.small_products import product
-from my_submission.networks.vectors import LANES, load, rectified, store
+from my_submission.networks.vectors import LANES, load, rectified, store, total
 
 PANEL = 2 * LANES
 """Columns of a block of `product`."""
@@ -22,30 +22,51 @@ ROWS_AT_ONCE = 48
 """Of the TDF's weights, which stay in a cache meanwhile."""
 
 
-@compiled("void(f4[:,:,:], f4[:,::1], f4[::1], f4[:,:,::1])")
+@compiled(
+    "void(f4[:,:,:], f4[:,::1], f4[::1], f4[:,:,::1])",
+    "void(f4[:,:,:], f4[:,::1], f4[::1], u2[:,:,::1])",
+)
 def enter(spectrogram: Any, weight: Any, bias: Any, y: Any) -> None:
-    """Apply the first layer and ReLU: ``[4, bins, frames]`` to the inside of a plane."""
+    """Apply the first layer and ReLU: ``[4, bins, frames]`` to the inside of a plane.
+
+    Args:
+        spectrogram: Of some bins.
+        weight: ``[4, channels]``.
+        bias: ``[channels]``.
+        y: The plane from their bins on, float32 or the bits of bfloat16.
+    """
+    channels, weights, out = y.shape[2], weight.reshape(weight.size), y.reshape(y.size)
     for f in range(spectrogram.shape[1]):
         for t in range(spectrogram.shape[2]):
-            out = y[f, t + 1]
+            to = (f * y.shape[1] + t + 1) * channels
             a, b = spectrogram[0, f, t], spectrogram[1, f, t]
-            c, d = spectrogram[2, f, t], spectrogram[3, f, t]
-            for k in range(bias.shape[0]):
-                sums = a * weight[0, k] + b * weight[1, k] + c * weight[2, k] + d * weight[3, k]
-                out[k] = relu(sums + bias[k])
+            d, e = spectrogram[2, f, t], spectrogram[3, f, t]
+            for c in range(0, channels, LANES):
+                n = channels - c
+                sums = load(bias, c, n) + a * load(weights, c, n)
+                sums = sums + b * load(weights, channels + c, n)
+                sums = sums + d * load(weights, 2 * channels + c, n)
+                sums = sums + e * load(weights, 3 * channels + c, n)
+                store(out, to + c, n, rectified(sums))
 
 
-@compiled("void(f4[:,:,::1], f4[:,::1], f4[::1], f4[:,:,:])")
+@compiled(
+    "void(f4[:,:,::1], f4[:,::1], f4[::1], f4[:,:,:])",
+    "void(u2[:,:,::1], f4[:,::1], f4[::1], f4[:,:,:])",
+)
 def leave(x: Any, weight: Any, bias: Any, spectrogram: Any) -> None:
     """Apply the last layer: the inside of a plane to ``[4, bins, frames]``."""
+    channels, weights, values = x.shape[2], weight.reshape(weight.size), x.reshape(x.size)
     for f in range(spectrogram.shape[1]):
         for t in range(spectrogram.shape[2]):
-            values = x[f, t + 1]
+            start = (f * x.shape[1] + t + 1) * channels
             for k in range(4):
-                total = np.float32(0)
-                for c in range(values.shape[0]):
-                    total += weight[k, c] * values[c]
-                spectrogram[k, f, t] = total + bias[k]
+                sum_ = bias[k]
+                for c in range(0, channels, LANES):
+                    n = channels - c
+                    products = load(values, start + c, n) * load(weights, k * channels + c, n)
+                    sum_ += total(products)
+                spectrogram[k, f, t] = sum_
 
 
 def across(of_channel: Any) -> Any:

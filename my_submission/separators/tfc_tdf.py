@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from my_submission.audio import Signal
 from my_submission.chunking import in_flight, trimmed_chunks
-from my_submission.compute import Compute
+from my_submission.compute import Backend, Compute
 from my_submission.costs import PassCost, ignore, seconds_of
 from my_submission.errors import DemixError
 from my_submission.networks.gpu import gpu, run_on
@@ -22,6 +22,9 @@ from my_submission.networks.tfc_tdf_file import UnsupportedError
 from my_submission.networks.torch_tfc_tdf import TorchNetwork
 from my_submission.stems import Audio
 from my_submission.stft import HOP_LENGTH, Stft
+
+if TYPE_CHECKING:
+    from my_submission.networks.numba_tfc_tdf import NumbaNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,24 +208,37 @@ def _open_onnx(path: Path, compute: Compute) -> TfcTdfNetwork:
         raise DemixError(
             f"{path}: backend torch runs checkpoints (.pt), not ONNX files: use another --backend"
         )
-    for backend in compute.onnx_backends():
+    *others, last = compute.onnx_runs()
+    for backend, dtype in others:
         try:
-            if backend == "numba":
-                by_numba = _numba_network(path)
-                compute.note(path.name, backend, torch.float32)
-                return by_numba
-            if backend == "openvino":
-                by_openvino = OpenvinoNetwork(path, low_precision=compute.dtype == torch.bfloat16)
-                compute.note(path.name, backend, by_openvino.dtype)
-                return by_openvino
+            return _run_by(backend, path, dtype, compute)
         except UnsupportedError:
-            if compute.backend is not None:
-                raise
-    compute.note(path.name, "onnxruntime", _rounded(torch.float32, compute))
-    return OnnxNetwork(path, compute.device, allow_tf32=compute.allow_tf32)
+            continue
+    backend, dtype = last
+    return _run_by(backend, path, dtype, compute)
 
 
-def _numba_network(path: Path) -> TfcTdfNetwork:
+def _run_by(backend: Backend, path: Path, dtype: torch.dtype, compute: Compute) -> TfcTdfNetwork:
+    """Load a network, and note what runs it.
+
+    Raises:
+        UnsupportedError: This backend cannot run it so.
+        DemixError: There is something wrong with the file.
+    """
+    low_precision = dtype is torch.bfloat16
+    if backend == "onnxruntime":
+        compute.note(path.name, backend, _rounded(torch.float32, compute))
+        return OnnxNetwork(path, compute.device, allow_tf32=compute.allow_tf32)
+    network: NumbaNetwork | OpenvinoNetwork
+    if backend == "numba":
+        network = _numba_network(path, low_precision=low_precision)
+    else:
+        network = OpenvinoNetwork(path, low_precision=low_precision)
+    compute.note(path.name, backend, network.dtype)
+    return network
+
+
+def _numba_network(path: Path, *, low_precision: bool) -> "NumbaNetwork":
     try:
         # Late: it takes a second and 0.1 GB to import, and need not be installed.
         from my_submission.networks.numba_tfc_tdf import NumbaNetwork
@@ -230,7 +246,7 @@ def _numba_network(path: Path) -> TfcTdfNetwork:
         raise UnsupportedError(
             f"{path}: backend numba cannot be used ({error}): use another --backend"
         ) from error
-    return NumbaNetwork(path)
+    return NumbaNetwork(path, low_precision=low_precision)
 
 
 def _rounded(dtype: torch.dtype, compute: Compute) -> torch.dtype | str:
