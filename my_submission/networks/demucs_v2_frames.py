@@ -133,7 +133,7 @@ class _Encode:
     def __call__(self, x: Tensor) -> Tensor:
         seen = windows(x, KERNEL_SIZE, STRIDE)
         out = x.new_empty(len(seen), self._rewrite.num_out // 2, dtype=self._out_dtype)
-        for tile in tiles(len(seen), x.device):
+        for tile in tiles(seen):
             out[tile] = functional.glu(self._rewrite(self._matrix(seen[tile])), dim=1)
         return out
 
@@ -155,7 +155,7 @@ class _Decode:
         count, dtype = len(x) - CONTEXT + 1, self._upsampling.dtype
         out = x.new_empty(count + 1, self._upsampling.num_out, dtype=dtype)
         none = last = x.new_zeros(1, x.shape[1], dtype=dtype)
-        for tile in tiles(count, x.device):
+        for tile in tiles(windows(x, CONTEXT, 1)):
             seen = slice(tile.start, tile.stop + CONTEXT - 1)
             mixed = self._matrix(windows(x[seen] + skip[seen], CONTEXT, 1)).to(dtype)
             frames = [last, functional.glu(mixed, dim=1)]

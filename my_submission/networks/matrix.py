@@ -7,8 +7,10 @@ from torch import Tensor
 from torch.nn import functional
 
 TILE = 4096
-"""Rows to work on at a time on a CPU: more would leave its caches, and where rows are short, fewer
-would take their time for starting operations."""
+"""Rows to work on at a time on a CPU, at most: fewer short ones would take their time for starting
+operations."""
+TILE_VALUES = 1 << 22
+"""Values in them, but a quarter of `TILE` rows at least: more would leave its caches."""
 
 
 class Matrix:
@@ -69,8 +71,9 @@ def windows(x: Tensor, size: int, stride: int) -> Tensor:
     return x.as_strided((frames, size * channels), (stride * channels, 1), x.storage_offset())
 
 
-def tiles(count: int, device: torch.device) -> Iterator[slice]:
+def tiles(rows: Tensor) -> Iterator[slice]:
     """Cut rows into runs that stay in a processor's caches; a GPU takes them all at once."""
-    step = TILE if device.type == "cpu" else max(count, 1)
-    for start in range(0, count, step):
+    count, size = rows.shape
+    step = max(TILE // 4, min(TILE, TILE_VALUES // size)) if rows.device.type == "cpu" else count
+    for start in range(0, count, max(step, 1)):
         yield slice(start, min(start + step, count))

@@ -47,7 +47,7 @@ class Resampling:
         for source, target in zip(x, out, strict=True):
             # Beyond its ends, the first and the last sample go on.
             around = functional.pad(source[None], (self._before, max(after, 0)), "replicate")
-            seen = windows(around.T, self._size, self._stride)
-            for tile in tiles(num_windows, x.device):
+            seen = windows(around.T, self._size, self._stride)[:num_windows]
+            for tile in tiles(seen):
                 target[tile] = self._matrix(seen[tile])
         return out.flatten(1)[:, :length]
