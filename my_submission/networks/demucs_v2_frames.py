@@ -25,6 +25,7 @@ from my_submission.networks.demucs_v2 import (
     DemucsV2,
     load_demucs_v2,
 )
+from my_submission.networks.freed_memory import keep_freed_memory
 from my_submission.networks.gpu import float32_products
 from my_submission.networks.lstm import PackedLstm, SequencesLstm
 from my_submission.networks.matrix import Matrix, taken, tiles, windows
@@ -214,6 +215,8 @@ def open_demucs_v2(path: Path, compute: Compute | None = None) -> FramewiseDemuc
         DemixError: The file is not such a checkpoint; nothing in it is ever executed.
     """
     compute = compute or Compute()
+    if compute.device == "cpu":
+        keep_freed_memory()
     network = FramewiseDemucsV2(load_demucs_v2(path), compute)
     compute.note(path.name, "torch")
     return network
