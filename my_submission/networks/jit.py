@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
-import numpy as np
 from numba.core.codegen import get_host_cpu_features
 
 
@@ -51,9 +50,3 @@ def compiled(*signatures: str) -> Callable[[Callable[..., None]], Callable[..., 
 
 inlined: Callable[..., Any] = numba.njit(inline="always")
 """Compile a function as part of those that call it."""
-
-
-@inlined
-def relu(value: Any) -> Any:
-    """Give the value where it is positive, or NaN."""
-    return np.float32(0) if value < 0 else value
