@@ -25,7 +25,7 @@ from my_submission.networks.demucs_v2 import (
     DemucsV2,
     load_demucs_v2,
 )
-from my_submission.networks.freed_memory import keep_freed_memory
+from my_submission.networks.freed_memory import give_back_freed_memory, keep_freed_memory
 from my_submission.networks.gpu import float32_products
 from my_submission.networks.lstm import PackedLstm, SequencesLstm
 from my_submission.networks.matrix import Matrix, taken, tiles, windows
@@ -94,10 +94,14 @@ class FramewiseDemucsV2:
         products = float32_products if self._device.type == "cuda" else nullcontext
         with products():
             bottoms = self._lstm([self._encode(mixture)[0] for mixture in mixtures])
+        if self._device.type == "cpu":  # the LSTM's blocks fit nothing that comes next
+            give_back_freed_memory()
         for mixture, bottom in zip(mixtures, bottoms, strict=True):
             with products():
                 stems = self._decode(bottom, self._encode(mixture)[1]).cpu()
             yield stems
+        if self._device.type == "cpu":
+            give_back_freed_memory()
 
     def _encode(self, mixture: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Map ``[2, time]`` to the bottom and all skips, each ``[frames, channels]``."""
