@@ -93,13 +93,18 @@ class FramewiseDemucsV2:
         mixtures = [segment.to(self._device) for segment in segments]
         products = float32_products if self._device.type == "cuda" else nullcontext
         with products():
-            bottoms = self._lstm([self._encode(mixture)[0] for mixture in mixtures])
-        if self._device.type == "cpu":  # the LSTM's blocks fit nothing that comes next
-            give_back_freed_memory()
+            sequences = [self._encode(mixture)[0] for mixture in mixtures]
+        self._give_back()  # what convolutions have freed fits nothing of the LSTM's, nor vice versa
+        with products():
+            bottoms = self._lstm(sequences)
+        self._give_back()
         for mixture, bottom in zip(mixtures, bottoms, strict=True):
             with products():
                 stems = self._decode(bottom, self._encode(mixture)[1]).cpu()
             yield stems
+        self._give_back()
+
+    def _give_back(self) -> None:
         if self._device.type == "cpu":
             give_back_freed_memory()
 
