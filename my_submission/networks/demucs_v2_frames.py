@@ -224,8 +224,8 @@ def open_demucs_v2(path: Path, compute: Compute | None = None) -> FramewiseDemuc
         DemixError: The file is not such a checkpoint; nothing in it is ever executed.
     """
     compute = compute or Compute()
-    if compute.device == "cpu":
-        keep_freed_memory()
+    if compute.device == "cpu" and compute.dtype is not torch.float32:
+        keep_freed_memory()  # in float32 the weights leave no memory to keep
     network = FramewiseDemucsV2(load_demucs_v2(path), compute)
     compute.note(path.name, "torch")
     return network
