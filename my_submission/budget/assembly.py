@@ -7,10 +7,13 @@ import numpy as np
 
 from my_submission.audio.scratch import BLOCK_FRAMES, read_padded
 from my_submission.budget.coverage import FADE, Coverage, Weights
-from my_submission.budget.fixed_split import N_FFT, equal_split, fixed_split
+from my_submission.budget.fixed_split import N_FFT, equal_split, fixed_split, song_shares
 from my_submission.budget.shared import SharedSound
-from my_submission.stems import STEMS, Audio, Stem
+from my_submission.stems import SAMPLE_RATE, STEMS, Audio, Stem
 from my_submission.streams import blended
+
+LEARNT = 5 * SAMPLE_RATE
+"""Samples that a song's shares are learnt from at most: more would take time, and tell little."""
 
 
 @dataclass
@@ -23,6 +26,8 @@ class Estimates:
         demucs: All stems by Demucs; None where the system has none.
         alone: Single stems by TFC-TDF, where there was no time for all.
         tfc_tdf_share: TFC-TDF's share of each stem where both are there.
+        shares: Of the mixture, that stems without an estimate get; None while nothing of the song
+            tells. See `learn_shares`.
     """
 
     num_samples: int
@@ -30,6 +35,7 @@ class Estimates:
     demucs: Coverage | None = None
     alone: dict[Stem, Coverage] = field(default_factory=dict)
     tfc_tdf_share: Mapping[Stem, float] | None = None
+    shares: Weights | None = None
 
     @property
     def base(self) -> Coverage | None:
@@ -62,6 +68,34 @@ class Estimates:
     def num_missing(self) -> float:
         """Samples without an estimate, on average over the stems: a split takes as many times."""
         return sum(len(gap) for stem in STEMS for gap in self.missing(stem)) / len(STEMS)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is a stretch of all stems."""
+        return self.base is not None and bool(self.base.stretches)
+
+    def learn_shares(self, song: SharedSound) -> None:
+        """Learn the song's own shares, once there are seconds of all stems, or of all but one.
+
+        What the others leave of the mixture is the last one.
+        """
+        if self.shares is not None:
+            return
+        single = {stem: part for stem, part in self.alone.items() if part.stretches}
+        known = [self.base] if self.base is not None and self.is_begun else [*single.values()]
+        lacking = [] if self.is_begun else [stem for stem in STEMS if stem not in single]
+        if len(lacking) > 1:
+            return
+        firsts = [part.stretches[0] for part in known]
+        start = max(stretch.start for stretch in firsts) + FADE
+        stop = min(start + LEARNT, min(stretch.stop for stretch in firsts) - FADE)
+        if stop - start < N_FFT:
+            return
+        stems, _ = _known(self, start, stop)
+        for stem in lacking:
+            mixture = read_padded(song.num_samples, start, stop, song.read)
+            stems[STEMS.index(stem)] = mixture - stems.sum(axis=0)
+        self.shares = song_shares(stems)
 
     def close(self) -> None:
         """Give the disk space back."""
@@ -115,7 +149,7 @@ def assembled(
 
     def split(start: int, stop: int, *, by_frequency: bool) -> Audio:
         if by_frequency:
-            return fixed_split(rest, start, stop)
+            return fixed_split(rest, start, stop, estimates.shares)
         return equal_split(*rest(start, stop))
 
     way: bool | None = None

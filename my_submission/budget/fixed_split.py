@@ -1,7 +1,8 @@
 """What takes no network: the mixture, or what is left of it, split by frequency.
 
 Every stem that is missing gets a fixed share of each frequency: what its part of the energy is in
-music, on average. Shares of one frequency add up to 1, so that nothing is lost.
+music, on average, and in seconds of the song where the stems are known, if there are any. Shares
+of one frequency add up to 1, so that nothing is lost.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,10 @@ SHARES = {
     "vocals": (0, 0, 2, 10, 32, 45, 51, 52, 48, 38, 40, 33, 44, 36, 33, 33),
 }
 """Hundredths."""
+
+OWN = 0.5
+"""Weight of a song's own shares, where some seconds of its stems are known: these are not all of
+the song, and not all there is in them."""
 
 HOP_LENGTH = 8192
 FADE_LENGTH = 2048
@@ -44,7 +49,29 @@ def equal_split(rest: Audio, missing: Weights) -> Audio:
     return split
 
 
-def fixed_split(rest: Rest, start: int, stop: int) -> Audio:
+def song_shares(stems: Audio) -> Weights:
+    """Give the shares that a song's stems are taken to have, from a stretch of them.
+
+    Args:
+        stems: ``[4, 2, n]``, `N_FFT` samples or more.
+
+    Returns:
+        ``[4, bins]``.
+    """
+    energies = np.zeros((len(STEMS), len(CENTRES_HZ)), np.float32)
+    for row, stem in enumerate(stems):  # one by one: they stay in the caches
+        spectrum = scipy.fft.rfft(_frames(stem) * _WINDOW)
+        power = (spectrum.real**2 + spectrum.imag**2).sum(axis=(0, 1))
+        energies[row] = _BANDS @ power
+    total = energies.sum(axis=0)
+    own = energies / np.maximum(total, 1e-6)
+    # Where the stretch has nothing, it tells nothing.
+    weight = OWN * (total > 1e-6)
+    shares: Weights = ((1 - weight) * _MUSIC + weight * own).astype(np.float32) @ _BANDS
+    return shares
+
+
+def fixed_split(rest: Rest, start: int, stop: int, shares: Weights | None = None) -> Audio:
     """Share what is left of the mixture out by frequency.
 
     It is cut into windows, at places that do not depend on `start`: long ones that fade into each
@@ -54,6 +81,7 @@ def fixed_split(rest: Rest, start: int, stop: int) -> Audio:
         rest: What is left, and of which stems.
         start: First sample wanted.
         stop: The sample after the last.
+        shares: As `song_shares` gives them; None for those of music on average.
 
     Returns:
         ``[4, 2, stop - start]``.
@@ -65,8 +93,8 @@ def fixed_split(rest: Rest, start: int, stop: int) -> Audio:
     frames = _frames(sound) * _WINDOW
     # How much of a stem is missing where the window is: of all of it, or a fade would lose its end.
     lacking = _frames(missing).mean(axis=2, keepdims=True)
-    shares = _SHARES[:, None] * lacking
-    shares /= np.maximum(shares.sum(axis=0), 1e-6)
+    parts = (_SHARES if shares is None else shares)[:, None] * lacking
+    parts /= np.maximum(parts.sum(axis=0), 1e-6)
     out = np.zeros((len(STEMS), 2, count * HOP_LENGTH), np.float32)
     wanted = np.flatnonzero((lacking > ROUNDING).any(axis=(1, 2)))
     if not len(wanted):
@@ -78,7 +106,7 @@ def fixed_split(rest: Rest, start: int, stop: int) -> Audio:
         # Scipy's, because numpy's transform to spectra takes three times as long.
         spectrum = scipy.fft.rfft(frames)
     for index in others:
-        _add(out[index], scipy.fft.irfft(shares[index] * spectrum, N_FFT))
+        _add(out[index], scipy.fft.irfft(parts[index] * spectrum, N_FFT))
         out[last] -= out[index]
     return out[..., start - first : stop - first]
 
@@ -96,16 +124,24 @@ def _frames(sound: Audio) -> Audio:
     return np.lib.stride_tricks.sliding_window_view(sound, N_FFT, axis=1)[:, ::HOP_LENGTH]
 
 
-def _shares() -> Weights:
-    """Give the shares of the stems in the bins of a spectrum, ``[4, bins]``."""
+def _bands() -> Weights:
+    """Give how far each band counts in the bins of a spectrum, ``[bands, bins]``."""
     hertz = np.maximum(np.arange(N_FFT // 2 + 1) * SAMPLE_RATE / N_FFT, 1.0)
-    table = [np.interp(np.log(hertz), np.log(CENTRES_HZ), SHARES[stem]) for stem in STEMS]
-    shares = np.array(table, np.float32) + 0.1
+    places = np.interp(np.log(hertz), np.log(CENTRES_HZ), range(len(CENTRES_HZ)))
+    distances = np.abs(places - np.arange(len(CENTRES_HZ))[:, None])
+    weights: Weights = np.maximum(0, 1 - distances).astype(np.float32)
+    return weights
+
+
+def _music() -> Weights:
+    """Give the shares of the stems in the bands of music, ``[4, bands]``."""
+    shares = np.array([SHARES[stem] for stem in STEMS], np.float32) + 0.1
     normed: Weights = shares / shares.sum(axis=0)
     return normed
 
 
-_SHARES = _shares()
+_BANDS, _MUSIC = _bands(), _music()
+_SHARES = _MUSIC @ _BANDS
 # Its ends, squared, add up to 1 where two windows overlap.
 _RISE = np.sin(np.pi / 2 * (np.arange(FADE_LENGTH) + 0.5) / FADE_LENGTH)
 _WINDOW = np.concatenate([_RISE, np.ones(HOP_LENGTH - FADE_LENGTH), _RISE[::-1]]).astype(np.float32)

@@ -1,7 +1,6 @@
 """One song against the clock: plans, runs what is planned, and plans anew after every pass."""
 
 from collections.abc import Callable, Iterator, Sequence
-from math import inf
 
 from my_submission.budget.assembly import Estimates, assembled
 from my_submission.budget.coverage import FADE, Coverage, Loudness, Stretch
@@ -10,23 +9,16 @@ from my_submission.budget.ladder import NO_LIMIT, OVERLAPS, SHORTEST_PART, Plan,
 from my_submission.budget.messages import Ended, Passed, Ready, Run, Runner, Written
 from my_submission.budget.pace import Pace
 from my_submission.budget.shared import SharedSound
+from my_submission.budget.single_stems import SingleStems
 from my_submission.costs import Costs, PassCost
 from my_submission.parts import PartName
-from my_submission.stems import STEMS, Audio, Stem
+from my_submission.stems import STEMS, Audio
 
 PLANNED_SHARE = 0.95
 """Of the time left, that plans make use of: passes take longer at times."""
 
-TRIED = 2.0
-"""Times the time left that a pass may be expected to take to be tried: the pace may get better."""
-
 PLENTY = 0.5
 """Share of the time left that TFC-TDF must fit into for single stems to be given up for it."""
-
-STEM_GAIN_DB = {"bass": 0.54, "drums": 0.35, "other": -0.12, "vocals": 0.85}
-"""What the mean SDR of the demo songs gains where the starter estimates one stem more: vocals over
-the split of the mixture, then bass beside them and so on (`python -m benchmarks.lateness --gains`).
-What the others leave is as good an estimate of the last one."""
 
 EXPECTED = 1.1
 """Times what a run is expected to take: then it is waited for no longer than needed."""
@@ -68,6 +60,7 @@ class SongRun:
         self.plans: list[tuple[float, Plan]] = []
         self._song, self._loudness, self._progress = song, loudness, progress
         self._finishing = finishing
+        self._single_stems = SingleStems(self.estimates, loudness, pace, self._left_with)
         self._running = 0  # samples that the run under way has estimated of all stems
         self._has_tried = self._is_split = self._is_trial = False
 
@@ -122,7 +115,7 @@ class SongRun:
                 self._is_split, self._is_trial = True, self.pace.is_guess
             elif self._is_split and (
                 self._is_trial
-                or not self._gainful(ready)
+                or not self._single_stems.gainful(ready)
                 or self._is_plenty(ready.costs.tfc_tdf_seconds(missing), left)
             ):
                 self._is_split = False  # the machine has become faster, or was never so slow
@@ -180,6 +173,10 @@ class SongRun:
         missing = max(0.0, self.estimates.num_missing - num_samples * num_stems / len(STEMS))
         return self._finishing.latest(self.deadline, missing, self.pace)
 
+    def _left_with(self, num_samples: int) -> float:
+        """Give the seconds for plans if so many samples more of one stem come to be estimated."""
+        return PLANNED_SHARE * (self._until_with(num_samples, 1) - self.clock())
+
     def _know(self, ready: Ready) -> None:
         if ready.costs.tfc_tdf and self.estimates.tfc_tdf is None:
             self.estimates.tfc_tdf = Coverage(self.num_samples)
@@ -188,61 +185,16 @@ class SongRun:
         self.estimates.tfc_tdf_share = ready.tfc_tdf_share
 
     def _run_single_stem(self, runner: Runner, ready: Ready, is_fast: bool) -> bool:
-        """Run the stem that gains most per second, as much of it as fits.
-
-        Gives what `_run` does, and False where nothing fits.
-
-        Where the machine may have been slow when it was measured, one pass is tried all the same.
-        """
-        for stem, cost in self._gainful(ready):
-            span = self._span_for(self.estimates.missing(stem), cost)
-            if span:
-                if self._is_trial:  # what is left of it goes on from there
-                    span = span[: cost.samples]
-                coverage = self.estimates.alone.setdefault(stem, Coverage(self.num_samples, 1))
-                run = Run("tfc_tdf", span.start, span.stop, stem=stem)
-                could_do_less = len(span) > cost.samples
-                return self._run(runner, run, coverage, (cost,), could_do_less, is_fast)
-        return False
-
-    def _gainful(self, ready: Ready) -> list[tuple[Stem, PassCost]]:
-        """List the stems of which something is missing that gain by it, the most per second first.
-
-        What the others leave does for the rest.
-        """
-
-        def worth(item: tuple[Stem, PassCost]) -> float:
-            return STEM_GAIN_DB[item[0]] / item[1].seconds
-
-        gainful = [
-            (stem, cost)
-            for stem, cost in ready.alone.items()
-            if STEM_GAIN_DB[stem] > 0 and self.estimates.missing(stem)
-        ]
-        return sorted(gainful, key=worth, reverse=True)
-
-    def _span_for(self, gaps: list[range], cost: PassCost) -> range | None:
-        """Choose the loudest stretch of a stem, as long as there is time for.
-
-        One piece is better than its loudest passes one by one: what these leave between them takes
-        a pass each, however short it is, and is faded at both ends.
-        """
-        most = PLANNED_SHARE * (self.until - self.clock())
-        passes = int(most / (self.pace.passes * cost.seconds))
-        for num_samples in (
-            sum(map(len, gaps)),
-            passes * cost.samples,
-            (passes - 1) * cost.samples,
-        ):
-            span = self._loudness.loudest(gaps, max(num_samples, cost.samples))
-            # What is estimated need not be split.
-            left = PLANNED_SHARE * (self._until_with(len(span), 1) - self.clock())
-            if self.pace.passes * cost.seconds_for(len(span)) <= left:
-                return span
-        span = self._loudness.loudest(gaps, cost.samples)
-        share = TRIED if self._has_tried else inf
-        left = share * (self.until - self.clock())
-        return span if self.pace.passes * cost.seconds_for(len(span)) <= left else None
+        """Run the stem that comes next; give what `_run` does, and False where nothing fits."""
+        self.estimates.learn_shares(self._song)
+        chosen = self._single_stems.choose(ready, has_tried=self._has_tried)
+        if chosen is None:
+            return False
+        run, cost = chosen
+        assert run.stem is not None
+        coverage = self.estimates.alone.setdefault(run.stem, Coverage(self.num_samples, 1))
+        could_do_less = len(run.span) > cost.samples
+        return self._run(runner, run, coverage, (cost,), could_do_less, is_fast)
 
     def _is_plenty(self, work: float, left: float) -> bool:
         """Tell whether there is so much time that a pace misjudged once more will not matter."""

@@ -8,6 +8,7 @@ import pytest
 from my_submission.audio.scratch import BLOCK_FRAMES
 from my_submission.budget.assembly import Estimates, assembled
 from my_submission.budget.coverage import FADE, Coverage, Stretch
+from my_submission.budget.fixed_split import song_shares
 from my_submission.budget.shared import SharedSound
 from my_submission.stems import SAMPLE_RATE, STEMS, Audio, Stem
 from my_submission.streams import blended
@@ -137,6 +138,38 @@ def test_a_split_by_frequency_gives_stems_what_music_has_there(song: SharedSound
         found = together(song, by_frequency=True)
         assert STEMS[int(np.square(found).sum(axis=(1, 2)).argmax())] == loudest
         np.testing.assert_allclose(found.sum(axis=0), tone, atol=1e-5)
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_a_split_by_frequency_learns_from_the_song_where_its_stems_are_known(
+    song: SharedSound, is_begun: bool
+) -> None:
+    # The vocals sing where in music the bass plays; nothing else is to be heard.
+    time = np.arange(SONG) / SAMPLE_RATE
+    tone = np.tile(np.sin(2 * np.pi * 90 * time), (2, 1)).astype(np.float32)
+    song.write(0, tone)
+    stems = np.stack([tone if stem == "vocals" else np.zeros_like(tone) for stem in STEMS])
+    known = (0, SONG // 2)
+    estimates = Estimates(SONG, tfc_tdf=covering(stems, known) if is_begun else Coverage(SONG))
+    if not is_begun:
+        for stem in ("bass", "drums"):
+            assert estimates.shares is None
+            estimates.alone[stem] = covering(stems[[STEMS.index(stem)]], known)
+            estimates.learn_shares(song)
+        estimates.alone["vocals"] = covering(stems[[STEMS.index("vocals")]], known)
+    estimates.learn_shares(song)
+    found = np.concatenate([*assembled(song, estimates, can_split=lambda _: True)], axis=-1)
+    estimates.close()
+    np.testing.assert_allclose(found.sum(axis=0), tone, atol=1e-5)
+    loudest = np.square(found[..., SONG // 2 + FADE :]).sum(axis=(1, 2)).argmax()
+    assert STEMS[int(loudest)] == "vocals"
+
+
+def test_silence_tells_nothing_of_a_song_s_shares() -> None:
+    silent = song_shares(np.zeros((4, 2, SAMPLE_RATE), np.float32))
+    np.testing.assert_allclose(silent.sum(axis=0), 1, atol=1e-5)
+    bass, vocals = STEMS.index("bass"), STEMS.index("vocals")
+    assert silent[bass, 20] > 10 * silent[vocals, 20]  # about 90 Hz
 
 
 def test_a_split_by_frequency_has_no_seams(song: SharedSound, mixture: Audio) -> None:
