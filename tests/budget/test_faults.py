@@ -65,6 +65,8 @@ def test_a_machine_that_is_slower_as_a_whole(
     assert slow.seconds < limit
     require_stems(half_minute, tmp_path / "slow")
     assert slow.record.step == "split"
+    # Most is used but for the time that is kept for the end, of which a busy machine needs more.
+    assert slow.seconds > limit / 4
     next_one = machine.separate(song, tmp_path / "next", PLENTY, 1.0)
     assert (next_one.record.step, next_one.record.incidents) == ("full", [])
 
