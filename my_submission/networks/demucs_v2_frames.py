@@ -25,7 +25,6 @@ from my_submission.networks.demucs_v2 import (
     DemucsV2,
     load_demucs_v2,
 )
-from my_submission.networks.freed_memory import give_back_freed_memory, keep_freed_memory
 from my_submission.networks.gpu import float32_products
 from my_submission.networks.lstm import PackedLstm, SequencesLstm
 from my_submission.networks.matrix import Matrix, taken, tiles, windows
@@ -93,20 +92,11 @@ class FramewiseDemucsV2:
         mixtures = [segment.to(self._device) for segment in segments]
         products = float32_products if self._device.type == "cuda" else nullcontext
         with products():
-            sequences = [self._encode(mixture)[0] for mixture in mixtures]
-        self._give_back()  # what convolutions have freed fits nothing of the LSTM's, nor vice versa
-        with products():
-            bottoms = self._lstm(sequences)
-        self._give_back()
+            bottoms = self._lstm([self._encode(mixture)[0] for mixture in mixtures])
         for mixture, bottom in zip(mixtures, bottoms, strict=True):
             with products():
                 stems = self._decode(bottom, self._encode(mixture)[1]).cpu()
             yield stems
-        self._give_back()
-
-    def _give_back(self) -> None:
-        if self._device.type == "cpu":
-            give_back_freed_memory()
 
     def _encode(self, mixture: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Map ``[2, time]`` to the bottom and all skips, each ``[frames, channels]``."""
@@ -224,8 +214,6 @@ def open_demucs_v2(path: Path, compute: Compute | None = None) -> FramewiseDemuc
         DemixError: The file is not such a checkpoint; nothing in it is ever executed.
     """
     compute = compute or Compute()
-    if compute.device == "cpu" and compute.dtype is not torch.float32:
-        keep_freed_memory()  # in float32 the weights leave no memory to keep
     network = FramewiseDemucsV2(load_demucs_v2(path), compute)
     compute.note(path.name, "torch")
     return network
