@@ -10,7 +10,7 @@ import torch
 from my_submission.audio import ArraySignal
 from my_submission.compute import Compute
 from my_submission.errors import DemixError
-from my_submission.networks import matrix
+from my_submission.networks import demucs_v2_frames
 from my_submission.networks.demucs_v2 import DemucsV2, center_trim, load_demucs_v2
 from my_submission.networks.demucs_v2_frames import FramewiseDemucsV2, open_demucs_v2
 from my_submission.networks.lstm import PackedLstm, SequencesLstm
@@ -125,7 +125,7 @@ def test_segments_of_any_lengths_are_separated_together(
 
 @pytest.mark.parametrize("tile", [1, 7, 100])
 def test_tiles_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch, tile: int) -> None:
-    monkeypatch.setattr(matrix, "TILE", tile)
+    monkeypatch.setattr(demucs_v2_frames, "TILE", tile)
     network = DemucsV2(channels=2).eval()
     segment = torch.randn(2, network.valid_length(300))
     with torch.inference_mode():

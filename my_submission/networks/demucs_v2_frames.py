@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn import functional
+from julius.resample import resample_frac
+from torch import Tensor, nn
 
 from my_submission.compute import Compute
 from my_submission.networks.demucs_v2 import (
@@ -27,11 +27,12 @@ from my_submission.networks.demucs_v2 import (
 )
 from my_submission.networks.gpu import float32_products
 from my_submission.networks.lstm import PackedLstm, SequencesLstm
-from my_submission.networks.matrix import Matrix, taken, tiles, windows
-from my_submission.networks.resampling import Resampling
+from my_submission.networks.matrix import Matrix, taken
 
 BATCH_SIZE = 12
 """Segments to separate together: four minutes of a song, for which the LSTM holds 0.4 GB."""
+TILE = 2048
+"""Frames that a layer computes at a time on a CPU: a few megabytes."""
 
 
 class FramewiseDemucsV2:
@@ -52,8 +53,6 @@ class FramewiseDemucsV2:
         network = network.to(self._device)
         # What sees the mixture and what gives the stems costs little, and all digits count there.
         low, last = compute.dtype, len(network.decoder) - 1
-        self._double_rate = Resampling(1, 2, self._device)
-        self._half_rate = Resampling(2, 1, self._device)
         self._encoder = [
             _Encode(layer, torch.float32 if index == 0 else low, low)
             for index, layer in enumerate(network.encoder)
@@ -89,18 +88,18 @@ class FramewiseDemucsV2:
         Yields:
             What `DemucsV2.forward` gives for each segment, ``[4, 2, n]``.
         """
-        mixtures = [segment.to(self._device) for segment in segments]
+        mixtures = [segment[None].to(self._device) for segment in segments]
         products = float32_products if self._device.type == "cuda" else nullcontext
         with products():
             bottoms = self._lstm([self._encode(mixture)[0] for mixture in mixtures])
         for mixture, bottom in zip(mixtures, bottoms, strict=True):
             with products():
-                stems = self._decode(bottom, self._encode(mixture)[1]).cpu()
+                stems = self._decode(bottom, self._encode(mixture)[1])[0].cpu()
             yield stems
 
     def _encode(self, mixture: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Map ``[2, time]`` to the bottom and all skips, each ``[frames, channels]``."""
-        x = self._double_rate(mixture / INPUT_DIVISOR).T.contiguous()
+        """Map ``[1, 2, time]`` to the bottom and all skips, each ``[frames, channels]``."""
+        x = resample_frac(mixture / INPUT_DIVISOR, 1, 2)[0].T.contiguous()
         skips = []
         for encode in self._encoder:
             x = encode(x)
@@ -108,23 +107,23 @@ class FramewiseDemucsV2:
         return x, skips
 
     def _decode(self, x: Tensor, skips: list[Tensor]) -> Tensor:
-        """Map ``[frames, channels]`` and the skips to ``[4, 2, time]``."""
+        """Map ``[frames, channels]`` and the skips to ``[1, 4, 2, time]``."""
         for decode in self._decoder:
             skip = skips.pop()
             front = (len(skip) - len(x)) // 2
-            x = decode(x, skip[front : front + len(x)])
-            del skip  # the first layer's takes as much memory as all others
-        return self._half_rate(x.T).view(NUM_STEMS, 2, -1)
+            x = decode(x.add_(skip[front : front + len(x)]))
+        # Stem by stem: torch's convolution of all channels at once would take a gigabyte.
+        stems = [resample_frac(stem.T, 2, 1) for stem in x.chunk(NUM_STEMS, dim=1)]
+        return torch.stack(stems)[None]
 
 
 class _Encode:
     """An encoder layer: ``[time, in]`` to ``[frames, channels]``."""
 
-    def __init__(self, layer: Any, dtype: torch.dtype, out_dtype: torch.dtype) -> None:
+    def __init__(self, layer: Any, dtype: torch.dtype, rewrite_dtype: torch.dtype) -> None:
         convolution, _, rewrite, _ = layer
-        self._matrix = take_kernel(convolution, dtype, rectifies=True)
-        self._rewrite = take_kernel(rewrite, dtype)
-        self._out_dtype = out_dtype
+        self._matrix, self._bias = take_kernel(convolution, dtype)
+        self._rewrite, self._rewrite_bias = take_kernel(rewrite, rewrite_dtype)
 
     @property
     def num_bytes(self) -> int:
@@ -132,47 +131,49 @@ class _Encode:
 
     def __call__(self, x: Tensor) -> Tensor:
         seen = windows(x, KERNEL_SIZE, STRIDE)
-        out = x.new_empty(len(seen), self._rewrite.num_out // 2, dtype=self._out_dtype)
+        out = x.new_empty(len(seen), len(self._bias))
         for tile in tiles(seen):
-            out[tile] = functional.glu(self._rewrite(self._matrix(seen[tile])), dim=1)
+            y = self._matrix(seen[tile]).add_(self._bias).relu_()
+            content, gate = self._rewrite(y).add_(self._rewrite_bias).chunk(2, dim=1)
+            torch.mul(content, gate.sigmoid_(), out=out[tile])
         return out
 
 
 class _Decode:
-    """A decoder layer: ``[frames, channels]`` and the skip, as long, to ``[time, out]``."""
+    """A decoder layer: ``[frames, channels]`` to ``[time, out]``."""
 
     def __init__(self, layer: Any, dtype: torch.dtype, upsampling_dtype: torch.dtype) -> None:
         convolution, _, upsampling, *activation = layer
-        self._matrix = take_kernel(convolution, dtype)
-        self._upsampling = take_upsampling(upsampling, upsampling_dtype, bool(activation))
+        self._matrix, self._bias = take_kernel(convolution, dtype)
+        self._upsampling, self._upsampling_bias = take_kernel(upsampling, upsampling_dtype)
+        self._rectifies = bool(activation)
 
     @property
     def num_bytes(self) -> int:
         return self._matrix.num_bytes + self._upsampling.num_bytes
 
-    def __call__(self, x: Tensor, skip: Tensor) -> Tensor:
-        """Work tile by tile from the sum to the result, so that nothing else is in memory whole."""
-        count, dtype = len(x) - CONTEXT + 1, self._upsampling.dtype
-        out = x.new_empty(count + 1, self._upsampling.num_out, dtype=dtype)
-        none = last = x.new_zeros(1, x.shape[1], dtype=dtype)
-        for tile in tiles(windows(x, CONTEXT, 1)):
-            seen = slice(tile.start, tile.stop + CONTEXT - 1)
-            mixed = self._matrix(windows(x[seen] + skip[seen], CONTEXT, 1)).to(dtype)
-            frames = [last, functional.glu(mixed, dim=1)]
-            last = frames[1][-1:]
-            if tile.stop == count:
-                frames.append(none)
-            pairs = windows(torch.cat(frames), 2, 1)
-            out[tile.start : tile.start + len(pairs)] = self._upsampling(pairs)
-        return out.view(len(out) * STRIDE, -1)
+    def __call__(self, x: Tensor) -> Tensor:
+        seen = windows(x, CONTEXT, 1)
+        # A frame gives two blocks of `STRIDE` samples; the second adds to its successor's first.
+        blocks = self._upsampling_bias.repeat(len(seen) + 1, STRIDE)
+        for tile in tiles(seen):
+            content, gate = self._matrix(seen[tile]).add_(self._bias).chunk(2, dim=1)
+            first, second = self._upsampling(content.mul_(gate.sigmoid_())).chunk(2, dim=1)
+            blocks[tile].add_(first)
+            blocks[tile.start + 1 : tile.stop + 1].add_(second)
+        if self._rectifies:
+            blocks.relu_()
+        out: Tensor = blocks.view(-1, len(self._upsampling_bias))
+        return out
 
 
 class _Lstm:
     """The bottom: sequences ``[time, channels]`` of any lengths to the same shapes, together."""
 
     def __init__(self, bottom: BidirectionalLstm, dtype: torch.dtype) -> None:
-        self._linear = Matrix(taken(bottom.linear.weight).to(dtype), bottom.linear.bias.data)
-        kind = SequencesLstm if bottom.linear.bias.device.type == "cpu" else PackedLstm
+        self._linear = Matrix(taken(bottom.linear.weight).to(dtype))
+        self._bias = bottom.linear.bias.data
+        kind = SequencesLstm if self._bias.device.type == "cpu" else PackedLstm
         self._lstm = kind(bottom.lstm, dtype)
 
     @property
@@ -181,26 +182,38 @@ class _Lstm:
 
     def __call__(self, sequences: Sequence[Tensor]) -> list[Tensor]:
         output = self._lstm(sequences)
-        projected = self._linear(output.flatten(0, 1)).view(*output.shape[:2], -1)
+        projected = self._linear(output.flatten(0, 1)).add_(self._bias)
+        projected = projected.view(*output.shape[:2], -1)
         return [projected[: len(own), index].contiguous() for index, own in enumerate(sequences)]
 
 
-def take_kernel(convolution: Any, dtype: torch.dtype, *, rectifies: bool = False) -> Matrix:
-    """Take a convolution's weights out of it, to multiply windows ``[frames, taps * in]`` by."""
-    rows = taken(convolution.weight).permute(0, 2, 1).reshape(convolution.out_channels, -1)
-    return Matrix(rows.to(dtype), convolution.bias.data, rectifies=rectifies)
+def take_kernel(convolution: Any, dtype: torch.dtype) -> tuple[Matrix, Tensor]:
+    """Take a convolution's weights out of it.
 
-
-def take_upsampling(convolution: Any, dtype: torch.dtype, rectifies: bool) -> Matrix:
-    """Take a transposed convolution's weights out of it, to multiply pairs of frames by.
-
-    A frame gives two blocks of `STRIDE` samples, and the second adds to its successor's first: so
-    two frames ``[2 * in]``, the earlier one first, give a block ``[STRIDE * out]``.
+    Returns:
+        The matrix that windows ``[frames, taps * in]`` are multiplied by, or whose products with
+        frames are ``[frames, taps * out]`` where it is transposed; and the bias.
     """
-    taps = taken(convolution.weight).permute(2, 1, 0)
-    this, next_one = taps.reshape(2, -1, convolution.in_channels)
-    rows = torch.cat([next_one, this], dim=1)
-    return Matrix(rows.to(dtype), convolution.bias.data.repeat(STRIDE), rectifies=rectifies)
+    weight = taken(convolution.weight)
+    if isinstance(convolution, nn.ConvTranspose1d):
+        rows = weight.permute(2, 1, 0).reshape(-1, convolution.in_channels)
+    else:
+        rows = weight.permute(0, 2, 1).reshape(convolution.out_channels, -1)
+    return Matrix(rows.to(dtype)), convolution.bias.data
+
+
+def windows(x: Tensor, size: int, stride: int) -> Tensor:
+    """View all windows of contiguous ``[time, channels]`` as ``[frames, size * channels]``."""
+    channels = x.shape[1]
+    frames = (len(x) - size) // stride + 1
+    return x.as_strided((frames, size * channels), (stride * channels, 1), x.storage_offset())
+
+
+def tiles(frames: Tensor) -> Iterator[slice]:
+    """Cut frames into runs that stay in a processor's caches; a GPU takes them all at once."""
+    step = TILE if frames.device.type == "cpu" else max(len(frames), 1)
+    for start in range(0, len(frames), step):
+        yield slice(start, min(start + step, len(frames)))
 
 
 def open_demucs_v2(path: Path, compute: Compute | None = None) -> FramewiseDemucsV2:

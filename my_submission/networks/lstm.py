@@ -81,9 +81,9 @@ class _Direction:
 
     def __init__(self, lstm: nn.LSTM, suffix: str, dtype: torch.dtype) -> None:
         weights = dict(lstm.named_parameters())
-        bias = (weights[f"bias_ih_{suffix}"] + weights[f"bias_hh_{suffix}"]).detach()
-        self.of_inputs = Matrix(taken(weights[f"weight_ih_{suffix}"]).to(dtype), bias)
+        self.of_inputs = Matrix(taken(weights[f"weight_ih_{suffix}"]).to(dtype))
         self.of_state = Matrix(taken(weights[f"weight_hh_{suffix}"]).to(dtype))
+        self._bias = (weights[f"bias_ih_{suffix}"] + weights[f"bias_hh_{suffix}"]).detach()
         self._hidden_size = lstm.hidden_size
 
     def __call__(self, steps: Tensor, lengths: Sequence[int]) -> Tensor:
@@ -93,17 +93,17 @@ class _Direction:
         into numbers so small that a processor takes ten times as long for them.
         """
         num_steps, rows, features = steps.shape
-        hidden = torch.zeros(rows, self._hidden_size)  # float32, as what a state sums up must be
+        hidden = steps.new_zeros(rows, self._hidden_size)
         cell = torch.zeros_like(hidden)
         out = steps.new_zeros(num_steps, *hidden.shape)
         for start in range(0, num_steps, BLOCK):
             rows = sum(length > start for length in lengths)
             block = steps[start : start + BLOCK, :rows]
-            from_inputs = self.of_inputs(block.reshape(-1, features)).float()
+            from_inputs = self.of_inputs(block.reshape(-1, features)).add_(self._bias)
             for index, gates in enumerate(from_inputs.view(len(block), rows, -1), start):
                 rows = sum(length > index for length in lengths)
                 hidden, cell = hidden[:rows], cell[:rows]
-                gates = self.of_state(hidden).float().add_(gates[:rows])
+                gates = self.of_state(hidden).add_(gates[:rows])
                 # torch's order: input, forget, cell, output
                 admit, keep, new, show = gates.chunk(4, dim=1)
                 cell = keep.sigmoid() * cell + admit.sigmoid() * new.tanh()
